@@ -1,0 +1,65 @@
+/**
+ * Builds the executable: `bun run build` makes ./rangesrv for this machine,
+ * `bun run build:all` makes one for each target in dist/, with SHA256SUMS.
+ */
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+const TARGETS = [
+  "bun-linux-x64",
+  "bun-linux-arm64",
+  "bun-linux-x64-musl",
+  "bun-linux-arm64-musl",
+  "bun-darwin-arm64",
+  "bun-darwin-x64",
+  "bun-windows-x64",
+  "bun-windows-arm64",
+] as const;
+
+const HOME = join(import.meta.dir, "..");
+
+/** Compiles the program to `outfile`; without a target, for this machine. */
+export async function build(outfile: string, target?: (typeof TARGETS)[number]): Promise<void> {
+  await Bun.build({
+    entrypoints: [join(HOME, "server.ts")],
+    compile: target === undefined ? { outfile } : { outfile, target },
+    minify: true,
+    sourcemap: "linked",
+    bytecode: true,
+    define: { RANGESRV_COMMIT: JSON.stringify(commit()) },
+  });
+}
+
+/** The short hash of what is built, with a plus sign when the tree differs from it. */
+function commit(): string {
+  const git = (...args: string[]) => {
+    const { exitCode, stdout } = Bun.spawnSync(["git", ...args], { cwd: HOME, stderr: "ignore" });
+    return exitCode === 0 ? stdout.toString().trim() : undefined;
+  };
+  if (Bun.which("git") === null) return "no commit";
+  const hash = git("rev-parse", "--short", "HEAD");
+  if (hash === undefined) return "no commit";
+  return git("status", "--porcelain") === "" ? hash : `${hash}+`;
+}
+
+async function buildAll(): Promise<void> {
+  const directory = join(HOME, "dist");
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory);
+  const sums: string[] = [];
+  for (const target of TARGETS) {
+    const name = `rangesrv-${target.slice("bun-".length)}${target.includes("windows") ? ".exe" : ""}`;
+    await build(join(directory, name), target);
+    const sum = new Bun.CryptoHasher("sha256")
+      .update(readFileSync(join(directory, name)))
+      .digest("hex");
+    sums.push(`${sum}  ${name}\n`);
+    console.log(`dist/${name}`);
+  }
+  writeFileSync(join(directory, "SHA256SUMS"), sums.join(""));
+}
+
+if (import.meta.main) {
+  if (process.argv.includes("--all")) await buildAll();
+  else await build(join(HOME, process.platform === "win32" ? "rangesrv.exe" : "rangesrv"));
+}

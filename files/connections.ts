@@ -1,0 +1,84 @@
+/**
+ * The TCP connections of this process by their peers, and how one is ended in the
+ * middle of a response.
+ *
+ * The runtime sends a file on its own and has no call that stops it. On Linux the
+ * kernel has: shutdown(2) on the connection's descriptor, which the runtime then
+ * finds broken and closes itself. Elsewhere nothing here has an effect.
+ */
+import { dlopen } from "bun:ffi";
+import { readdirSync } from "node:fs";
+
+/** The far end of a connection as `server.requestIP` gives it. */
+export interface Peer {
+  readonly address: string;
+  readonly port: number;
+}
+
+const SHUT_RDWR = 2;
+const AF_INET = 2;
+
+const SYMBOLS = {
+  getpeername: { args: ["int", "ptr", "ptr"], returns: "int" },
+  shutdown: { args: ["int", "int"], returns: "int" },
+} as const;
+
+const libc = openLibc();
+
+/** Whether connections can be ended here. */
+export const CAN_END_CONNECTIONS = libc !== undefined;
+
+/** One spelling for a peer, whichever way its address was written. */
+export function peerKey({ address, port }: Peer): string {
+  const [unscoped = ""] = address.split("%");
+  const host = unscoped.includes(":") ? new URL(`http://[${unscoped}]`).hostname : unscoped;
+  return `${host}:${port}`;
+}
+
+/** The open connections: descriptors by {@link peerKey}. */
+export function listConnections(): Map<string, number> {
+  const connections = new Map<string, number>();
+  if (libc === undefined) return connections;
+  const address = new Uint8Array(128);
+  const length = new Uint32Array(1);
+  for (const entry of readdirSync("/proc/self/fd")) {
+    const descriptor = Number(entry);
+    length[0] = address.length;
+    // Anything but a connected socket answers -1.
+    if (libc.getpeername(descriptor, address, length) !== 0) continue;
+    connections.set(peerKey(readSocketAddress(address)), descriptor);
+  }
+  return connections;
+}
+
+/** Ends a connection at once; its peer sees the body stop short of its Content-Length. */
+export function endConnection(descriptor: number): void {
+  libc?.shutdown(descriptor, SHUT_RDWR);
+}
+
+/**
+ * sockaddr_in:  family (2, this machine's order), port (2, network order), address (4)
+ * sockaddr_in6: family (2), port (2), flow (4), address (16)
+ */
+function readSocketAddress(bytes: Uint8Array): Peer {
+  const view = new DataView(bytes.buffer);
+  const port = view.getUint16(2);
+  if (view.getUint16(0, true) === AF_INET) {
+    return { address: bytes.subarray(4, 8).join("."), port };
+  }
+  const groups = Array.from({ length: 8 }, (_, i) => view.getUint16(8 + 2 * i).toString(16));
+  return { address: groups.join(":"), port };
+}
+
+function openLibc() {
+  if (process.platform !== "linux") return undefined;
+  const musl = process.arch === "arm64" ? "libc.musl-aarch64.so.1" : "libc.musl-x86_64.so.1";
+  for (const name of ["libc.so.6", musl]) {
+    try {
+      return dlopen(name, SYMBOLS).symbols;
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,56 @@
+/**
+ * What a failure of the disk means to a client. Codes are named one by one; what
+ * isn't named is a fault of this server and is logged.
+ */
+import { NOT_FOUND, type Plan, refuse } from "../http/plan.ts";
+
+/** Seconds after which a client may try again when a resource has run out. */
+const RETRY_AFTER = { "retry-after": "1" };
+
+/** The answer to a request that `error` ended: 500 for what nobody expects. */
+export function planFailure(error: unknown): Plan {
+  if (error instanceof FileChanged) {
+    return refuse(503, "The file keeps changing; try again", RETRY_AFTER);
+  }
+  if (error instanceof FileTooLarge) {
+    return refuse(500, "The file is larger than this server can serve");
+  }
+  switch (errorCode(error)) {
+    case "ENOENT":
+    case "ENOTDIR":
+    case "ELOOP":
+    case "ENAMETOOLONG":
+    case "ENXIO":
+    case "ENODEV":
+    case "ESTALE":
+      return NOT_FOUND;
+    case "EACCES":
+    case "EPERM":
+      return refuse(403, "This server may not read that");
+    case "EMFILE":
+    case "ENFILE":
+    case "ENOMEM":
+    case "EAGAIN":
+      return refuse(503, "This server is out of resources; try again", RETRY_AFTER);
+    default:
+      return refuse(500, "This server failed to answer; its log says why");
+  }
+}
+
+/** The file became another version while one answer was being made from it. */
+export class FileChanged extends Error {
+  constructor() {
+    super("The file changed while it was read");
+  }
+}
+
+/** The file has more bytes than the runtime can count. */
+export class FileTooLarge extends Error {
+  constructor() {
+    super("The file is larger than 4 PiB");
+  }
+}
+
+function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error ? String(error.code) : undefined;
+}

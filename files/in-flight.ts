@@ -1,0 +1,141 @@
+/**
+ * Responses that the runtime is streaming from a file by itself. Each is one version
+ * of its file or ends early: while one is in flight its file is looked at ten times
+ * a second, and when it has become another version the connection is ended.
+ *
+ * A response is no longer in flight when its connection asks for something else, is
+ * aborted or is gone; the runtime tells nothing of a response that is complete.
+ */
+import { closeSync, fstatSync } from "node:fs";
+import {
+  CAN_END_CONNECTIONS,
+  endConnection,
+  listConnections,
+  type Peer,
+  peerKey,
+} from "./connections.ts";
+import type { OpenFile } from "./locate.ts";
+import { isBeingWritten, isSameVersion, type Version, versionOf } from "./version.ts";
+
+/** Milliseconds between two looks at a file. */
+const LOOK_EVERY = 100;
+/** Looks between two counts of the connections that are still there. */
+const LOOKS_PER_COUNT = 50;
+
+/** One version of one file and who is being sent it. */
+interface Streamed {
+  readonly key: string;
+  readonly descriptor: number;
+  readonly beingWritten: boolean;
+  version: Version;
+  readonly readers: Set<string>;
+}
+
+export class InFlight {
+  readonly #byVersion = new Map<string, Streamed>();
+  readonly #byReader = new Map<string, Streamed>();
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #looks = 0;
+
+  /** How many responses are watched. */
+  get size(): number {
+    return this.#byReader.size;
+  }
+
+  /**
+   * Watches the response that `peer` is about to be sent, and takes over the file's
+   * descriptor, which must stay open until the runtime has opened the file itself:
+   * that is before the next turn of the event loop.
+   */
+  watch(peer: Peer | null, file: OpenFile, now: number): void {
+    if (peer === null || !CAN_END_CONNECTIONS) {
+      setImmediate(closeSync, file.descriptor);
+      return;
+    }
+    const reader = peerKey(peer);
+    this.#release(reader);
+    const { inode, size, modified } = file.version;
+    const key = `${inode}:${size}:${modified}`;
+    let streamed = this.#byVersion.get(key);
+    if (streamed === undefined) {
+      const { descriptor, version } = file;
+      const beingWritten = isBeingWritten(version, now);
+      streamed = { key, descriptor, version, beingWritten, readers: new Set() };
+      this.#byVersion.set(key, streamed);
+    } else {
+      setImmediate(closeSync, file.descriptor);
+    }
+    streamed.readers.add(reader);
+    this.#byReader.set(reader, streamed);
+    this.#timer ??= setInterval(() => this.#look(), LOOK_EVERY).unref();
+  }
+
+  /** The connection to `peer` is gone, and the response with it. */
+  forget(peer: Peer | null): void {
+    if (peer !== null) this.#release(peerKey(peer));
+  }
+
+  /**
+   * The connection to `peer` asks again: what it was sent before is over. Answers
+   * false, and ends the connection, when that may not have been complete: a file that
+   * shrank leaves a body owed, and no other answer may stand in its place.
+   */
+  release(peer: Peer | null): boolean {
+    if (peer === null || this.#byReader.size === 0) return true;
+    const reader = peerKey(peer);
+    const streamed = this.#byReader.get(reader);
+    if (streamed === undefined) return true;
+    const complete = this.#isUnchanged(streamed);
+    if (!complete) this.#end(new Set([reader]));
+    this.#release(reader);
+    return complete;
+  }
+
+  #look(): void {
+    const changed = new Set<string>();
+    for (const streamed of this.#byVersion.values()) {
+      if (this.#isUnchanged(streamed)) continue;
+      for (const reader of streamed.readers) changed.add(reader);
+    }
+    if (changed.size > 0) this.#end(changed);
+    this.#looks += 1;
+    if (this.#looks % LOOKS_PER_COUNT === 0) this.#releaseGone();
+  }
+
+  #isUnchanged(streamed: Streamed): boolean {
+    const after = versionOf(fstatSync(streamed.descriptor, { bigint: true }));
+    const same = isSameVersion(streamed.version, after, streamed.beingWritten);
+    if (same) streamed.version = after;
+    return same;
+  }
+
+  #end(readers: ReadonlySet<string>): void {
+    const connections = listConnections();
+    for (const reader of readers) {
+      const descriptor = connections.get(reader);
+      if (descriptor !== undefined) endConnection(descriptor);
+      this.#release(reader);
+    }
+  }
+
+  #releaseGone(): void {
+    const connections = listConnections();
+    for (const reader of [...this.#byReader.keys()]) {
+      if (!connections.has(reader)) this.#release(reader);
+    }
+  }
+
+  #release(reader: string): void {
+    const streamed = this.#byReader.get(reader);
+    if (streamed === undefined) return;
+    this.#byReader.delete(reader);
+    streamed.readers.delete(reader);
+    if (streamed.readers.size > 0) return;
+    this.#byVersion.delete(streamed.key);
+    // The runtime may be about to open it still.
+    setImmediate(closeSync, streamed.descriptor);
+    if (this.#byReader.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * From a plan to a response: the only place where bytes of a file are read.
+ *
+ * | content                    | how it is sent                                         |
+ * | -------------------------- | ------------------------------------------------------ |
+ * | up to {@link READ_AT_ONCE} | read before the answer begins, checked, then sent       |
+ * | a larger window            | `Bun.file(…).slice(…)`, which is sendfile, and watched  |
+ * | larger parts               | a stream of chunks, each checked; errors end the connection |
+ */
+import { closeSync, fstatSync, readSync } from "node:fs";
+import { formatHttpDate } from "../http/date.ts";
+import type { Multipart } from "../http/multipart.ts";
+import { contentLength, type Plan, withoutContent } from "../http/plan.ts";
+import type { Window } from "../range.ts";
+import { FileChanged } from "./failure.ts";
+import type { InFlight } from "./in-flight.ts";
+import { type OpenFile, pathOf } from "./locate.ts";
+import { isBeingWritten, isSameVersion, versionOf } from "./version.ts";
+
+/** Bytes. Up to here reading beats sendfile or nearly does, and a slow client holds no more of it. */
+export const READ_AT_ONCE = 256 * 1024;
+
+/** Bytes read for one chunk of a streamed multipart body. */
+const CHUNK = 64 * 1024;
+
+/** Seconds that a client may pause within a body: the most that the runtime allows. */
+const LONGEST_PAUSE = 255;
+
+/** The connection a response goes to. */
+export interface Exchange {
+  readonly request: Request;
+  readonly server: Bun.Server<undefined>;
+  readonly inFlight: InFlight;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** Answers with what needs no file. */
+export function respond(plan: Plan, { request, now }: Pick<Exchange, "request" | "now">): Response {
+  const { status, fields, content } = request.method === "HEAD" ? withoutContent(plan) : plan;
+  const body = content.kind === "text" ? content.text : null;
+  // The runtime dates every answer but one to HEAD whose length is given.
+  const dated = request.method === "HEAD" ? { ...fields, date: formatHttpDate(now) } : fields;
+  return new Response(body, { status, headers: dated });
+}
+
+/**
+ * Answers from an open file, and closes it in the end.
+ * Throws FileChanged when the file became another version before the answer began.
+ */
+export function respondFromFile(plan: Plan, file: OpenFile, exchange: Exchange): Response {
+  let handedOn = false;
+  try {
+    const { status, fields, content } = plan;
+    const length = contentLength(content) ?? 0;
+    if (content.kind === "none" || content.kind === "text" || exchange.request.method === "HEAD") {
+      return respond(plan, exchange);
+    }
+    if (length <= READ_AT_ONCE) {
+      return new Response(readContent(plan, file, exchange.now), { status, headers: fields });
+    }
+    exchange.server.timeout(exchange.request, LONGEST_PAUSE);
+    handedOn = true;
+    const body =
+      content.kind === "parts"
+        ? streamParts(content.multipart, file, exchange.now)
+        : streamWindow(windowOf(content), file, exchange);
+    return new Response(body, { status, headers: fields });
+  } finally {
+    if (!handedOn) closeSync(file.descriptor);
+  }
+}
+
+function windowOf(content: Extract<Plan["content"], { kind: "whole" | "window" }>): Window {
+  return content.kind === "window" ? content.window : { start: 0, end: content.completeLength };
+}
+
+/** The runtime opens the file again by its descriptor, reads on its own and closes what it opened. */
+function streamWindow({ start, end }: Window, file: OpenFile, exchange: Exchange): Blob {
+  const { request, server, inFlight, now } = exchange;
+  const peer = server.requestIP(request);
+  inFlight.watch(peer, file, now);
+  request.signal.addEventListener("abort", () => inFlight.forget(peer));
+  return Bun.file(pathOf(file)).slice(start, end);
+}
+
+/** Reads a small answer whole, so that it is one version or none. */
+function readContent({ content }: Plan, file: OpenFile, now: number): Buffer {
+  const bytes = Buffer.allocUnsafe(contentLength(content) ?? 0);
+  let length = 0;
+  switch (content.kind) {
+    case "whole":
+    case "window":
+      length += readFully(file, windowOf(content), bytes);
+      break;
+    case "parts":
+      for (const { head, window } of content.multipart.parts) {
+        length += bytes.write(head, length, "latin1");
+        length += readFully(file, window, bytes.subarray(length));
+      }
+      length += bytes.write(content.multipart.tail, length, "latin1");
+  }
+  checkVersion(file, now);
+  return bytes;
+}
+
+/** A multipart body too large to hold. It goes out chunked: a JavaScript stream has no length here. */
+function streamParts(
+  multipart: Multipart,
+  file: OpenFile,
+  now: number,
+): ReadableStream<Uint8Array> {
+  const chunks = readParts(multipart, file, now);
+  let open = true;
+  function end(): void {
+    if (open) closeSync(file.descriptor);
+    open = false;
+  }
+  return new ReadableStream<Uint8Array>({
+    pull(controller) {
+      try {
+        const { done, value } = chunks.next();
+        if (!done) return controller.enqueue(value);
+        end();
+        controller.close();
+      } catch (error) {
+        end();
+        // The header is sent: only a broken connection can say that the body isn't whole.
+        controller.error(error);
+      }
+    },
+    cancel: end,
+  });
+}
+
+function* readParts(
+  multipart: Multipart,
+  file: OpenFile,
+  now: number,
+): Generator<Uint8Array, void> {
+  for (const { head, window } of multipart.parts) {
+    yield Buffer.from(head, "latin1");
+    for (let start = window.start; start < window.end; start += CHUNK) {
+      const end = Math.min(start + CHUNK, window.end);
+      const bytes = Buffer.allocUnsafe(end - start);
+      readFully(file, { start, end }, bytes);
+      checkVersion(file, now);
+      yield bytes;
+    }
+  }
+  yield Buffer.from(multipart.tail, "latin1");
+}
+
+/** Reads a window into `bytes`; a file that ends before it does has changed. */
+function readFully(file: OpenFile, { start, end }: Window, bytes: Uint8Array): number {
+  const length = end - start;
+  for (let read = 0; read < length;) {
+    const count = readSync(file.descriptor, bytes, read, length - read, start + read);
+    if (count === 0) throw new FileChanged();
+    read += count;
+  }
+  return length;
+}
+
+function checkVersion({ descriptor, version }: OpenFile, now: number): void {
+  const after = versionOf(fstatSync(descriptor, { bigint: true }));
+  if (!isSameVersion(version, after, isBeingWritten(version, now))) throw new FileChanged();
+}

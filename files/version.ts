@@ -1,0 +1,50 @@
+/**
+ * Which version of a file bytes are of. A version is what stands between two
+ * changes: it is told apart by size and modification time of one open inode. The
+ * change time doesn't count, since renaming or unlinking a file moves it.
+ */
+import type { BigIntStats } from "node:fs";
+
+export interface Version {
+  /** Device and inode, which only tell two open files apart. */
+  readonly inode: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Nanoseconds since 1970. */
+  readonly modified: bigint;
+  /** Allocated blocks of 512 bytes; holes that are filled add to them. */
+  readonly blocks: bigint;
+}
+
+/**
+ * How recent the last change must be, in milliseconds, for a file to count as still
+ * being written: longer than a peer that fetches pieces pauses between two of them.
+ */
+const BEING_WRITTEN = 60_000;
+
+export function versionOf(stats: BigIntStats): Version {
+  return {
+    inode: `${stats.dev}:${stats.ino}`,
+    size: Number(stats.size),
+    modified: stats.mtimeNs,
+    blocks: stats.blocks,
+  };
+}
+
+/** Whether a file was still being written at `now` (milliseconds). */
+export function isBeingWritten(version: Version, now: number): boolean {
+  return now - Number(version.modified / 1_000_000n) < BEING_WRITTEN;
+}
+
+/**
+ * Whether bytes taken before and after belong together.
+ *
+ * A file that is still being written may grow or have its holes filled: what was
+ * there stays. Every other change, and any change of a file that had come to rest,
+ * makes another version of it.
+ */
+export function isSameVersion(before: Version, after: Version, beingWritten: boolean): boolean {
+  if (after.size === before.size && after.modified === before.modified) return true;
+  if (!beingWritten || after.size < before.size) return false;
+  return after.size > before.size || after.blocks > before.blocks;
+}

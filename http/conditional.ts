@@ -1,0 +1,118 @@
+/**
+ * Preconditions, RFC 9110 §13: whether a request is answered in full, with 304 or
+ * with 412, in the order of precedence of §13.2.2, and whether its Range still
+ * counts (If-Range, §13.1.5).
+ */
+import { parseHttpDate } from "./date.ts";
+import type { Representation } from "./representation.ts";
+
+/** Request fields by lower-case name, several lines joined by ", "; null when absent. */
+export interface Fields {
+  get(name: string): string | null;
+}
+
+export type Precondition =
+  | { readonly kind: "proceed" }
+  | { readonly kind: "not-modified" }
+  | { readonly kind: "failed"; readonly field: "If-Match" | "If-Unmodified-Since" };
+
+/** Whether a Range is to be looked at. `date` says that the condition was a date. */
+export type RangeCondition =
+  | { readonly kind: "holds" }
+  | { readonly kind: "fails"; readonly date: boolean }
+  | { readonly kind: "malformed"; readonly reason: string };
+
+/** Judges the four preconditions of a GET or HEAD; `now` in milliseconds. */
+export function evaluatePreconditions(
+  fields: Fields,
+  representation: Representation,
+  now: number,
+): Precondition {
+  // Steps 1 and 2. If-Match makes If-Unmodified-Since irrelevant.
+  const ifMatch = fields.get("if-match");
+  if (ifMatch !== null) {
+    const matches = listNames(ifMatch, representation.entityTag, isStrongMatch);
+    if (!matches) return { kind: "failed", field: "If-Match" };
+  } else {
+    const since = readDate(fields.get("if-unmodified-since"), now);
+    if (since !== undefined && representation.lastModified > since) {
+      return { kind: "failed", field: "If-Unmodified-Since" };
+    }
+  }
+  // Steps 3 and 4. If-None-Match makes If-Modified-Since irrelevant.
+  const ifNoneMatch = fields.get("if-none-match");
+  if (ifNoneMatch !== null) {
+    const matches = listNames(ifNoneMatch, representation.entityTag, isWeakMatch);
+    return matches ? { kind: "not-modified" } : { kind: "proceed" };
+  }
+  const since = readDate(fields.get("if-modified-since"), now);
+  if (since !== undefined && representation.lastModified <= since) return { kind: "not-modified" };
+  return { kind: "proceed" };
+}
+
+/**
+ * Step 5: judges If-Range. It holds for exactly the current strong tag, or for
+ * exactly the current date once that is a strong validator too (§8.8.2.2). What
+ * is neither a tag nor a date fails; two of them are malformed.
+ */
+export function evaluateIfRange(
+  fields: Fields,
+  representation: Representation,
+  now: number,
+): RangeCondition {
+  const value = fields.get("if-range");
+  if (value === null || value === "") return { kind: "holds" };
+  const tag = ENTITY_TAG.exec(value)?.[0];
+  if (tag === value) {
+    const holds = isStrongMatch(value, representation.entityTag);
+    return holds ? { kind: "holds" } : { kind: "fails", date: false };
+  }
+  const date = parseHttpDate(value, now);
+  if (date === undefined && value.includes(",")) {
+    return { kind: "malformed", reason: "If-Range takes one entity tag or one date" };
+  }
+  const holds = date === representation.lastModified && representation.settled;
+  return holds ? { kind: "holds" } : { kind: "fails", date: true };
+}
+
+/** RFC 9110 §8.8.3; the characters between the quotes are `etagc`. */
+const ENTITY_TAG = /^(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/;
+
+/** Whether a list of tags (or `*`) names `current`. What follows a fault in it doesn't count. */
+function listNames(
+  list: string,
+  current: string,
+  isMatch: (a: string, b: string) => boolean,
+): boolean {
+  let rest = list.trim();
+  // The representation exists, so `*` is true (§13.1.1, §13.1.2).
+  if (rest === "*") return true;
+  while (rest !== "") {
+    const tag = ENTITY_TAG.exec(rest)?.[0] ?? "";
+    const after = rest.slice(tag.length);
+    const separator = /^[ \t]*(?:,|$)/.exec(after)?.[0];
+    if (separator === undefined) return false;
+    if (tag !== "" && isMatch(tag, current)) return true;
+    rest = after.slice(separator.length).trimStart();
+  }
+  return false;
+}
+
+/** RFC 9110 §8.8.3.2. */
+function isStrongMatch(a: string, b: string): boolean {
+  return a === b && !a.startsWith("W/");
+}
+
+/** RFC 9110 §8.8.3.2. */
+function isWeakMatch(a: string, b: string): boolean {
+  return opaqueTag(a) === opaqueTag(b);
+}
+
+function opaqueTag(tag: string): string {
+  return tag.startsWith("W/") ? tag.slice(2) : tag;
+}
+
+/** A field that is absent or no date doesn't count (§13.1.3, §13.1.4). */
+function readDate(value: string | null, now: number): number | undefined {
+  return value === null ? undefined : parseHttpDate(value, now);
+}

@@ -1,0 +1,66 @@
+/**
+ * The representation that a file stands for (RFC 9110 §8): its complete length,
+ * its validators and its media type.
+ *
+ * The entity tag comes from the size and the modification time in nanoseconds, not
+ * from the inode, so that replicas of a file agree on it.
+ */
+import { formatHttpDate } from "./date.ts";
+import { mediaTypeOf } from "./media-type.ts";
+
+/** What a GET of one version of one file would send. */
+export interface Representation {
+  /** Bytes. */
+  readonly completeLength: number;
+  /** As sent, quotes and all; `W/` in front while it is weak. */
+  readonly entityTag: string;
+  /** Milliseconds since 1970, whole seconds, not after the time of the request. */
+  readonly lastModified: number;
+  /** False while another change could still hide behind the same time stamp. */
+  readonly settled: boolean;
+  readonly mediaType: string;
+  /** The file's own name, without directories. */
+  readonly name: string;
+}
+
+/** What is known of a file: bytes, nanoseconds since 1970, last path segment. */
+export interface FileFacts {
+  readonly size: number;
+  readonly modified: bigint;
+  readonly name: string;
+}
+
+/**
+ * The coarsest time stamps in use are two seconds apart (FAT). Until then a second
+ * change may leave the stamp as it was, so the tag must not vouch for single bytes
+ * (RFC 9110 §8.8.1). A stamp from the future is never trusted.
+ */
+const COARSEST_STAMP = 2_000;
+
+/** Describes a file at `now`, in milliseconds. */
+export function represent(facts: FileFacts, now: number): Representation {
+  const modified = Number(facts.modified / 1_000_000n);
+  const settled = now - modified > COARSEST_STAMP;
+  const opaque = `"${facts.size.toString(36)}-${facts.modified.toString(36)}"`;
+  return {
+    completeLength: facts.size,
+    entityTag: settled ? opaque : `W/${opaque}`,
+    // RFC 9110 §8.8.2.1: never later than the answer that carries it.
+    lastModified: Math.floor(Math.min(modified, now) / 1000) * 1000,
+    settled,
+    mediaType: mediaTypeOf(facts.name),
+    name: facts.name,
+  };
+}
+
+/** Says on every answer about a file, errors included, that it can be had in ranges (§14.3). */
+export const ACCEPT_RANGES = { "accept-ranges": "bytes" } as const;
+
+/** The fields of 200, 206 and 304 that tell versions apart (§8.8). */
+export function validatorFields(representation: Representation): Record<string, string> {
+  return {
+    ...ACCEPT_RANGES,
+    etag: representation.entityTag,
+    "last-modified": formatHttpDate(representation.lastModified),
+  };
+}

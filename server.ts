@@ -1,0 +1,118 @@
+/**
+ * rangesrv: every file below a directory by byte range.
+ *
+ * The program: options → root → listener. `serve` and `answer` are the path of one
+ * request, top to bottom; what each step decides is in the file it calls.
+ */
+import { FileChanged, planFailure } from "./files/failure.ts";
+import { InFlight } from "./files/in-flight.ts";
+import { listDirectory } from "./files/listing.ts";
+import { close, locate, openRoot, type Root } from "./files/locate.ts";
+import { type Exchange, respond, respondFromFile } from "./files/respond.ts";
+import { NOT_FOUND, plan, planMethod, planNowhere, planSlash } from "./http/plan.ts";
+import { represent } from "./http/representation.ts";
+import { hasParameter, parseTarget } from "./http/target.ts";
+import { banner, listen } from "./service/listen.ts";
+import { fail, type Log, log } from "./service/log.ts";
+import { type Options, parseCommandLine, USAGE } from "./service/options.ts";
+import { stopOnSignals } from "./service/shutdown.ts";
+import { VERSION } from "./service/version.ts";
+
+/** What is served, and how. */
+export interface Site {
+  readonly root: Root;
+  readonly prefix: string;
+  readonly inFlight: InFlight;
+  readonly log: Log;
+}
+
+/** How often an answer is begun again when its file changes under it. */
+const ATTEMPTS = 3;
+
+/** Answers one request. Never throws and never rejects. */
+export function serve(site: Site, request: Request, server: Bun.Server<undefined>) {
+  const { inFlight } = site;
+  const exchange: Exchange = { request, server, inFlight, now: Date.now() };
+  const unfinished = inFlight.size > 0 && !inFlight.release(server.requestIP(request));
+  if (unfinished) return respond(planFailure(new FileChanged()), exchange);
+
+  function answerFailure(error: unknown): Response {
+    const failure = planFailure(error);
+    if (failure.status === 500) site.log(`${request.method} ${request.url}: ${String(error)}`);
+    return respond(failure, exchange);
+  }
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const response = answer(site, exchange);
+      return response instanceof Promise ? response.catch(answerFailure) : response;
+    } catch (error) {
+      if (!(error instanceof FileChanged) || attempt === ATTEMPTS) return answerFailure(error);
+    }
+  }
+}
+
+/** The path of a request: its target, what stands there, what to send, the response. */
+function answer({ root, prefix }: Site, exchange: Exchange): Response | Promise<Response> {
+  const { method, url, headers } = exchange.request;
+  // 1. The target names a place below the prefix, or none.
+  const target = parseTarget(url, prefix);
+  if (target.kind !== "path") {
+    return respond(planMethod(method) ?? planNowhere(target, prefix), exchange);
+  }
+  // 2. The place is an open file, a directory or nothing.
+  const place = locate(root, target);
+  if (place.kind === "file") {
+    // 3. Facts about a file become a plan, and the plan a response.
+    const representation = represent({ ...place.version, name: place.name }, exchange.now);
+    const download = hasParameter(target.query, "download");
+    const circumstances = { now: exchange.now, boundary: () => crypto.randomUUID(), download };
+    return respondFromFile(plan(method, headers, representation, circumstances), place, exchange);
+  }
+  // 4. Everything else has a plan without facts, but for a listing, which is read.
+  const refused = planMethod(method);
+  if (place.kind === "directory" && target.trailingSlash && refused === undefined) {
+    const listing = listDirectory(root, place, target, prefix, headers);
+    return listing.then((listed) => respond(listed, exchange));
+  }
+  close(place);
+  if (refused !== undefined) return respond(refused, exchange);
+  const nowhere = place.kind === "directory" ? planSlash(target, prefix) : NOT_FOUND;
+  return respond(nowhere, exchange);
+}
+
+/** Runs the program until a signal ends it. */
+function main(args: readonly string[]): void {
+  const commandLine = parseCommandLine(args);
+  switch (commandLine.kind) {
+    case "help":
+      process.stdout.write(USAGE);
+      return;
+    case "version":
+      process.stdout.write(`${VERSION}\n`);
+      return;
+    case "mistake":
+      return fail(`${commandLine.reason}; see rangesrv --help`);
+    case "serve":
+      return start(commandLine.options);
+  }
+}
+
+/** Opens what the options name and answers at it. Throws with one line for the operator. */
+export function open(options: Omit<Options, "grace" | "quiet">, log: Log): Bun.Server<undefined> {
+  const root = openRoot(options.directory, options);
+  const site: Site = { root, prefix: options.prefix, inFlight: new InFlight(), log };
+  return listen(options, (request, server) => serve(site, request, server));
+}
+
+function start(options: Options): void {
+  try {
+    const server = open(options, log);
+    stopOnSignals(server, options.grace, options.quiet ? () => {} : log);
+    if (!options.quiet) process.stderr.write(banner(options, server.port ?? options.port));
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    fail(error.message);
+  }
+}
+
+if (import.meta.main) main(process.argv.slice(2));

@@ -1,0 +1,70 @@
+/** Where the program listens, and what it tells about it. */
+import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
+import type { Options } from "./options.ts";
+import { VERSION } from "./version.ts";
+
+type Handler = (request: Request, server: Bun.Server<undefined>) => Response | Promise<Response>;
+
+/** Seconds until a connection that asks for nothing is closed. */
+const IDLE = 75;
+
+/** Opens the port. Throws with one line for the operator when that can't be done. */
+export function listen(
+  { host, port }: Pick<Options, "host" | "port">,
+  fetch: Handler,
+): Bun.Server<undefined> {
+  const options = { port, fetch, idleTimeout: IDLE, development: false };
+  try {
+    // Both families: an IPv6 socket takes IPv4 as well.
+    return Bun.serve({ ...options, hostname: host ?? (hasIPv6() ? "::" : "0.0.0.0") });
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : undefined;
+    if (code === undefined) throw error;
+    const where = host === undefined ? `port ${port}` : `${host}, port ${port}`;
+    throw new Error(`Cannot listen on ${where}: ${FAILURES[code] ?? code}`, { cause: error });
+  }
+}
+
+const FAILURES: Readonly<Record<string, string>> = {
+  EADDRINUSE: "the port is in use",
+  EACCES: "permission denied",
+  EADDRNOTAVAIL: "this machine has no such address",
+};
+
+/** What is served, and every address that it is found at. */
+export function banner({ directory, host, prefix }: Options, port: number): string {
+  const lines = addresses(host).map((address) => {
+    const authority = address.includes(":") ? `[${address}]` : address;
+    return `  http://${authority}:${port}${prefix}`;
+  });
+  return [`${VERSION} serves ${directory} at`, ...lines, ""].join("\n");
+}
+
+function addresses(host: string | undefined): string[] {
+  if (host !== undefined && host !== "::" && host !== "0.0.0.0") return [host];
+  const own = ownAddresses()
+    .filter(
+      ({ family, address }) => family === "IPv4" || (host !== "0.0.0.0" && !isLinkLocal(address)),
+    )
+    .sort((a, b) => Number(b.internal) - Number(a.internal));
+  return own.length === 0 ? ["127.0.0.1"] : own.map(({ address }) => address);
+}
+
+/** Reachable only with the name of an interface behind it. */
+function isLinkLocal(address: string): boolean {
+  return address.startsWith("fe80:");
+}
+
+function hasIPv6(): boolean {
+  return ownAddresses().some(({ family }) => family === "IPv6");
+}
+
+/** None where the system doesn't tell. */
+function ownAddresses(): NetworkInterfaceInfo[] {
+  try {
+    return Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  } catch (error) {
+    if (error instanceof Error && "code" in error) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,14 @@
+/** Lines for the operator, on stderr. systemd and containers add the time. */
+
+export type Log = (line: string) => void;
+
+/** One line, whatever is in it. */
+export const log: Log = (line) => {
+  process.stderr.write(`rangesrv: ${line.replaceAll(/[\r\n]+/g, " ")}\n`);
+};
+
+/** Ends the program over an operator's mistake: one line, exit code 2. */
+export function fail(reason: string): never {
+  log(reason);
+  process.exit(2);
+}

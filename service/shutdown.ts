@@ -1,0 +1,27 @@
+/** SIGTERM and SIGINT: stop accepting, finish what is in flight, end. */
+import type { Log } from "./log.ts";
+
+/** What happens to the exit code when a second signal asks for the end at once. */
+const INTERRUPTED = 130;
+
+/**
+ * Ends the process with code 0 when every response in flight is finished, or after
+ * `grace` seconds. A second signal ends it at once.
+ */
+export function stopOnSignals(server: Bun.Server<undefined>, grace: number, log: Log): void {
+  let stopping = false;
+  async function stop(): Promise<void> {
+    if (stopping) process.exit(INTERRUPTED);
+    stopping = true;
+    log(`stopping; ${server.pendingRequests} in flight`);
+    const late = setTimeout(() => {
+      log(`still ${server.pendingRequests} in flight after ${grace} s`);
+      process.exit(0);
+    }, grace * 1000);
+    await server.stop();
+    clearTimeout(late);
+    process.exit(0);
+  }
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+}

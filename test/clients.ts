@@ -1,0 +1,42 @@
+/**
+ * Programs that tests need and that a machine may lack: with CI set a missing one
+ * fails its tests, elsewhere it skips them and says so.
+ */
+import { test } from "bun:test";
+
+/** `test`, for what needs all of `programs`. */
+export function testWith(...programs: readonly string[]): typeof test {
+  const missing = programs.filter((program) => Bun.which(program) === null);
+  if (missing.length === 0) return test;
+  const reason = `not installed: ${missing.join(", ")}`;
+  if (process.env["CI"] === undefined) {
+    console.warn(`SKIPPED, ${reason}`);
+    return test.skip as typeof test;
+  }
+  const failing = (label: string) => test(label, () => Promise.reject(new Error(reason)));
+  return failing as unknown as typeof test;
+}
+
+/** What a program printed and how it ended. */
+export interface Ran {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program to its end. */
+export async function run(command: readonly string[], cwd?: string): Promise<Ran> {
+  const child = Bun.spawn([...command], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    env: { ...process.env, LC_ALL: "C" },
+    ...(cwd === undefined ? {} : { cwd }),
+  });
+  const [stdout, stderr, exitCode] = await Promise.all([
+    child.stdout.text(),
+    child.stderr.text(),
+    child.exited,
+  ]);
+  return { exitCode, stdout, stderr };
+}

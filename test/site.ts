@@ -1,0 +1,69 @@
+/** A real server over a directory of its own, on a free port, in this process. */
+import { mkdtempSync, realpathSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { open } from "../server.ts";
+import type { Options } from "../service/options.ts";
+
+export interface Site extends Disposable {
+  readonly directory: string;
+  readonly port: number;
+  /** `http://127.0.0.1:PORT` */
+  readonly origin: string;
+  readonly server: Bun.Server<undefined>;
+  /** What was logged. */
+  readonly lines: string[];
+}
+
+export function startSite(options: Partial<Omit<Options, "directory">> = {}): Site {
+  const directory = temporaryDirectory();
+  const lines: string[] = [];
+  const defaults = { host: "127.0.0.1", port: 0, prefix: "/data/", dotfiles: false } as const;
+  const server = open(
+    { ...defaults, symlinks: "inside", directory, ...options },
+    (line) => void lines.push(line),
+  );
+  const port = server.port ?? 0;
+  return {
+    directory,
+    port,
+    origin: `http://127.0.0.1:${port}`,
+    server,
+    lines,
+    [Symbol.dispose]() {
+      server.stop(true);
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** An empty directory, by its real path. */
+export function temporaryDirectory(): string {
+  return realpathSync(mkdtempSync(join(tmpdir(), "rangesrv-")));
+}
+
+/** 2001-09-09: long settled, so that entity tags are strong. */
+export const SETTLED = 1_000_000_000;
+
+/** Writes a file that came to rest long ago. */
+export function writeSettled(path: string, content: string | Uint8Array): void {
+  writeFileSync(path, content);
+  settle(path);
+}
+
+/** Makes a file look as if it came to rest long ago; `seconds` since 1970 tell versions apart. */
+export function settle(path: string, seconds = SETTLED): void {
+  utimesSync(path, seconds, seconds);
+}
+
+/**
+ * Bytes that tell their own offset: 16-byte lines of the decimal offset of their
+ * first byte. A wrong window of them can't look right.
+ */
+export function offsetBytes(length: number, mark = "0"): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  for (let offset = 0; offset < length; offset += 16) {
+    bytes.write(`${String(offset).padStart(15, mark)}\n`, offset, "latin1");
+  }
+  return bytes;
+}

@@ -1,0 +1,175 @@
+/**
+ * One TCP connection as bytes: what `fetch` would hide. A response is read by its
+ * own framing, so that nothing waits for time to pass.
+ */
+
+/** One response as it came. Field names are lower case; doubled lines are joined by ", ". */
+export interface WireResponse {
+  readonly status: number;
+  readonly fields: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+  /** Whether the body was all there; false when the connection ended inside it. */
+  readonly complete: boolean;
+}
+
+export class Wire implements Disposable {
+  #received = Buffer.alloc(0);
+  #closed = false;
+  #wake: () => void = () => {};
+  readonly #socket: Bun.Socket<undefined>;
+
+  private constructor(socket: Bun.Socket<undefined>) {
+    this.#socket = socket;
+  }
+
+  static async connect(port: number, hostname = "127.0.0.1"): Promise<Wire> {
+    const { promise, resolve } = Promise.withResolvers<Wire>();
+    const wires = new WeakMap<Bun.Socket<undefined>, Wire>();
+    await Bun.connect({
+      hostname,
+      port,
+      socket: {
+        open(socket) {
+          const wire = new Wire(socket);
+          wires.set(socket, wire);
+          resolve(wire);
+        },
+        data: (socket, chunk) => wires.get(socket)!.#take(chunk),
+        close: (socket) => wires.get(socket)!.#end(),
+        error: (socket) => wires.get(socket)!.#end(),
+      },
+    });
+    return await promise;
+  }
+
+  /** Sends a request line and fields; a Host is put in unless one is given. */
+  request(method: string, target: string, fields: Record<string, string> = {}): void {
+    const lines = Object.entries({ Host: "test", ...fields }).map(
+      ([name, value]) => `${name}: ${value}\r\n`,
+    );
+    this.send(`${method} ${target} HTTP/1.1\r\n${lines.join("")}\r\n`);
+  }
+
+  send(bytes: string | Uint8Array): void {
+    this.#socket.write(typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes);
+    this.#socket.flush();
+  }
+
+  /** Stops or goes on reading, as a paused player does. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** Bytes received and not yet read. */
+  get buffered(): number {
+    return this.#received.length;
+  }
+
+  /** Waits until at least `count` bytes are there, or the connection is closed. */
+  async waitFor(count: number): Promise<void> {
+    while (this.#received.length < count && !this.#closed) await this.#more();
+  }
+
+  /** Waits for the other end to close; answers what came before and was not read. */
+  async untilClosed(): Promise<Buffer> {
+    while (!this.#closed) await this.#more();
+    const rest = this.#received;
+    this.#received = Buffer.alloc(0);
+    return rest;
+  }
+
+  /** Reads one response to `method` by its Content-Length or chunks. */
+  async response(method = "GET"): Promise<WireResponse> {
+    const head = await this.#until("\r\n\r\n");
+    const [statusLine = "", ...lines] = head.split("\r\n");
+    const fields: Record<string, string> = {};
+    for (const line of lines) {
+      const colon = line.indexOf(":");
+      if (colon === -1) continue;
+      const name = line.slice(0, colon).toLowerCase();
+      const value = line.slice(colon + 1).trim();
+      fields[name] = name in fields ? `${fields[name]}, ${value}` : value;
+    }
+    const status = Number(statusLine.split(" ")[1]);
+    if (method === "HEAD" || status === 304 || status === 204) {
+      return { status, fields, body: Buffer.alloc(0), complete: true };
+    }
+    if (fields["transfer-encoding"] === "chunked")
+      return { status, fields, ...(await this.#chunks()) };
+    const length = Number(fields["content-length"] ?? 0);
+    const body = await this.#bytes(length);
+    return { status, fields, body, complete: body.length === length };
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.terminate();
+  }
+
+  async #chunks(): Promise<{ body: Buffer; complete: boolean }> {
+    const chunks: Buffer[] = [];
+    for (;;) {
+      const size = Number.parseInt(await this.#until("\r\n"), 16);
+      if (Number.isNaN(size)) return { body: Buffer.concat(chunks), complete: false };
+      const chunk = await this.#bytes(size + 2);
+      if (size === 0) return { body: Buffer.concat(chunks), complete: chunk.length === 2 };
+      chunks.push(chunk.subarray(0, size));
+    }
+  }
+
+  async #until(mark: string): Promise<string> {
+    for (;;) {
+      const at = this.#received.indexOf(mark);
+      if (at !== -1) return this.#shift(at + mark.length).toString("latin1");
+      if (this.#closed) return this.#shift(this.#received.length).toString("latin1");
+      await this.#more();
+    }
+  }
+
+  async #bytes(count: number): Promise<Buffer> {
+    await this.waitFor(count);
+    return this.#shift(Math.min(count, this.#received.length));
+  }
+
+  #shift(count: number): Buffer {
+    const taken = this.#received.subarray(0, count);
+    this.#received = this.#received.subarray(count);
+    return taken;
+  }
+
+  #pending: Buffer[] = [];
+
+  #take(chunk: Uint8Array): void {
+    this.#pending.push(Buffer.from(chunk));
+    this.#wake();
+  }
+
+  #end(): void {
+    this.#closed = true;
+    this.#wake();
+  }
+
+  async #more(): Promise<void> {
+    if (this.#pending.length === 0 && !this.#closed) {
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+    if (this.#pending.length > 0) {
+      this.#received = Buffer.concat([this.#received, ...this.#pending.splice(0)]);
+    }
+  }
+}
+
+/** One request on a connection of its own. */
+export async function ask(
+  port: number,
+  method: string,
+  target: string,
+  fields: Record<string, string> = {},
+): Promise<WireResponse> {
+  using wire = await Wire.connect(port);
+  wire.request(method, target, fields);
+  return await wire.response(method);
+}
