@@ -15,11 +15,17 @@ export interface Peer {
   readonly port: number;
 }
 
-const SHUT_RDWR = 2;
+// The kernel's numbers on x64 and arm64.
 const AF_INET = 2;
+const SHUT_RDWR = 2;
+const SOL_SOCKET = 1;
+const SO_LINGER = 13;
+/** struct linger: on, for no time at all. What is queued is dropped and the peer gets a reset. */
+const DROP_QUEUE = new Int32Array([1, 0]);
 
 const SYMBOLS = {
   getpeername: { args: ["int", "ptr", "ptr"], returns: "int" },
+  setsockopt: { args: ["int", "int", "int", "ptr", "u32"], returns: "int" },
   shutdown: { args: ["int", "int"], returns: "int" },
 } as const;
 
@@ -51,8 +57,12 @@ export function listConnections(): Map<string, number> {
   return connections;
 }
 
-/** Ends a connection at once; its peer sees the body stop short of its Content-Length. */
+/**
+ * Ends a connection at once, and with it what the kernel has queued: after sendfile
+ * that is the file's own pages, which show what the file has become.
+ */
 export function endConnection(descriptor: number): void {
+  libc?.setsockopt(descriptor, SOL_SOCKET, SO_LINGER, DROP_QUEUE, DROP_QUEUE.byteLength);
   libc?.shutdown(descriptor, SHUT_RDWR);
 }
 

@@ -1,7 +1,7 @@
 /**
  * Responses that the runtime is streaming from a file by itself. Each is one version
- * of its file or ends early: while one is in flight its file is looked at ten times
- * a second, and when it has become another version the connection is ended.
+ * of its file or ends early: while one is in flight its file is looked at again and
+ * again, and when it has become another version the connection is ended.
  *
  * A response is no longer in flight when its connection asks for something else, is
  * aborted or is gone; the runtime tells nothing of a response that is complete.
@@ -17,10 +17,12 @@ import {
 import type { OpenFile } from "./locate.ts";
 import { isBeingWritten, isSameVersion, type Version, versionOf } from "./version.ts";
 
-/** Milliseconds between two looks at a file. */
-const LOOK_EVERY = 100;
-/** Looks between two counts of the connections that are still there. */
-const LOOKS_PER_COUNT = 50;
+/** Milliseconds between two looks at the files in flight, when looking takes next to no time. */
+const LOOK_EVERY = 10;
+/** Looking at many files takes its time; it may have one part in this many of it all. */
+const SHARE = 50;
+/** Milliseconds between two counts of the connections that are still there. */
+const COUNT_EVERY = 5_000;
 
 /** One version of one file and who is being sent it. */
 interface Streamed {
@@ -34,8 +36,8 @@ interface Streamed {
 export class InFlight {
   readonly #byVersion = new Map<string, Streamed>();
   readonly #byReader = new Map<string, Streamed>();
-  #timer: ReturnType<typeof setInterval> | undefined;
-  #looks = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #counted = 0;
 
   /** How many responses are watched. */
   get size(): number {
@@ -67,7 +69,7 @@ export class InFlight {
     }
     streamed.readers.add(reader);
     this.#byReader.set(reader, streamed);
-    this.#timer ??= setInterval(() => this.#look(), LOOK_EVERY).unref();
+    if (this.#timer === undefined) this.#lookIn(LOOK_EVERY);
   }
 
   /** The connection to `peer` is gone, and the response with it. */
@@ -91,22 +93,31 @@ export class InFlight {
     return complete;
   }
 
+  #lookIn(milliseconds: number): void {
+    this.#timer = setTimeout(() => this.#look(), milliseconds).unref();
+  }
+
   #look(): void {
+    const began = performance.now();
     const changed = new Set<string>();
     for (const streamed of this.#byVersion.values()) {
       if (this.#isUnchanged(streamed)) continue;
       for (const reader of streamed.readers) changed.add(reader);
     }
     if (changed.size > 0) this.#end(changed);
-    this.#looks += 1;
-    if (this.#looks % LOOKS_PER_COUNT === 0) this.#releaseGone();
+    if (began - this.#counted > COUNT_EVERY) {
+      this.#counted = began;
+      this.#releaseGone();
+    }
+    if (this.#byReader.size === 0) this.#timer = undefined;
+    else this.#lookIn(Math.max(LOOK_EVERY, SHARE * (performance.now() - began)));
   }
 
   #isUnchanged(streamed: Streamed): boolean {
     const after = versionOf(fstatSync(streamed.descriptor, { bigint: true }));
-    const same = isSameVersion(streamed.version, after, streamed.beingWritten);
-    if (same) streamed.version = after;
-    return same;
+    const unchanged = isSameVersion(streamed.version, after, streamed.beingWritten);
+    if (unchanged) streamed.version = after;
+    return unchanged;
   }
 
   #end(readers: ReadonlySet<string>): void {
@@ -134,8 +145,5 @@ export class InFlight {
     this.#byVersion.delete(streamed.key);
     // The runtime may be about to open it still.
     setImmediate(closeSync, streamed.descriptor);
-    if (this.#byReader.size > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
   }
 }

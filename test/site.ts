@@ -15,8 +15,10 @@ export interface Site extends Disposable {
   readonly lines: string[];
 }
 
-export function startSite(options: Partial<Omit<Options, "directory">> = {}): Site {
-  const directory = temporaryDirectory();
+export function startSite(
+  options: Partial<Omit<Options, "directory">> = {},
+  directory = temporaryDirectory(),
+): Site {
   const lines: string[] = [];
   const defaults = { host: "127.0.0.1", port: 0, prefix: "/data/", dotfiles: false } as const;
   const server = open(
