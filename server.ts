@@ -8,7 +8,7 @@ import { FileChanged, planFailure } from "./files/failure.ts";
 import { InFlight } from "./files/in-flight.ts";
 import { listDirectory } from "./files/listing.ts";
 import { close, locate, openRoot, type Root } from "./files/locate.ts";
-import { type Exchange, respond, respondFromFile } from "./files/respond.ts";
+import { type Asked, type Exchange, respond, respondFromFile } from "./files/respond.ts";
 import { NOT_FOUND, plan, planMethod, planNowhere, planSlash } from "./http/plan.ts";
 import { represent } from "./http/representation.ts";
 import { hasParameter, parseTarget } from "./http/target.ts";
@@ -30,25 +30,32 @@ export interface Site {
 const ATTEMPTS = 3;
 
 /** Answers one request. Never throws and never rejects. */
-export function serve(site: Site, request: Request, server: Bun.Server<undefined>) {
+export function serve(
+  site: Site,
+  request: Request,
+  server: Bun.Server<undefined>,
+): Response | Promise<Response> {
   const { inFlight } = site;
   const exchange: Exchange = { request, server, inFlight, now: Date.now() };
   const unfinished = inFlight.size > 0 && !inFlight.release(server.requestIP(request));
-  if (unfinished) return respond(planFailure(new FileChanged()), exchange);
-
-  function answerFailure(error: unknown): Response {
-    const failure = planFailure(error);
-    if (failure.status === 500) site.log(`${request.method} ${request.url}: ${String(error)}`);
-    return respond(failure, exchange);
-  }
+  if (unfinished) return answerFailure(site, new FileChanged(), exchange);
   for (let attempt = 1; ; attempt++) {
     try {
       const response = answer(site, exchange);
-      return response instanceof Promise ? response.catch(answerFailure) : response;
+      if (!(response instanceof Promise)) return response;
+      return response.catch((error: unknown) => answerFailure(site, error, exchange));
     } catch (error) {
-      if (!(error instanceof FileChanged) || attempt === ATTEMPTS) return answerFailure(error);
+      const again = error instanceof FileChanged && attempt < ATTEMPTS;
+      if (!again) return answerFailure(site, error, exchange);
     }
   }
+}
+
+function answerFailure(site: Site, error: unknown, asked: Asked): Response {
+  const failure = planFailure(error);
+  const { method, url } = asked.request;
+  if (failure.status === 500) site.log(`${method} ${url}: ${String(error)}`);
+  return respond(failure, asked);
 }
 
 /** The path of a request: its target, what stands there, what to send, the response. */
@@ -101,7 +108,12 @@ function main(args: readonly string[]): void {
 export function open(options: Omit<Options, "grace" | "quiet">, log: Log): Bun.Server<undefined> {
   const root = openRoot(options.directory, options);
   const site: Site = { root, prefix: options.prefix, inFlight: new InFlight(), log };
-  return listen(options, (request, server) => serve(site, request, server));
+  return listen(options, {
+    fetch: (request, server) => serve(site, request, server),
+    // The runtime opens a streamed file itself, and may fail to.
+    error: (error) =>
+      answerFailure(site, error, { request: { method: "GET", url: "" }, now: Date.now() }),
+  });
 }
 
 function start(options: Options): void {

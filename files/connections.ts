@@ -41,13 +41,14 @@ export function peerKey({ address, port }: Peer): string {
   return `${host}:${port}`;
 }
 
-/** The open connections: descriptors by {@link peerKey}. */
-export function listConnections(): Map<string, number> {
+/** The open connections: descriptors by {@link peerKey}. Undefined when no descriptor is left to look with. */
+export function listConnections(): Map<string, number> | undefined {
   const connections = new Map<string, number>();
-  if (libc === undefined) return connections;
+  const entries = listDescriptors();
+  if (libc === undefined || entries === undefined) return undefined;
   const address = new Uint8Array(128);
   const length = new Uint32Array(1);
-  for (const entry of readdirSync("/proc/self/fd")) {
+  for (const entry of entries) {
     const descriptor = Number(entry);
     length[0] = address.length;
     // Anything but a connected socket answers -1.
@@ -78,6 +79,16 @@ function readSocketAddress(bytes: Uint8Array): Peer {
   }
   const groups = Array.from({ length: 8 }, (_, i) => view.getUint16(8 + 2 * i).toString(16));
   return { address: groups.join(":"), port };
+}
+
+function listDescriptors(): string[] | undefined {
+  try {
+    return readdirSync("/proc/self/fd");
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "EMFILE" || code === "ENFILE") return undefined;
+    throw error;
+  }
 }
 
 function openLibc() {

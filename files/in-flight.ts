@@ -120,8 +120,10 @@ export class InFlight {
     return unchanged;
   }
 
+  /** Those that can't be ended for want of a descriptor stay, and the next look tries again. */
   #end(readers: ReadonlySet<string>): void {
     const connections = listConnections();
+    if (connections === undefined) return;
     for (const reader of readers) {
       const descriptor = connections.get(reader);
       if (descriptor !== undefined) endConnection(descriptor);
@@ -131,6 +133,7 @@ export class InFlight {
 
   #releaseGone(): void {
     const connections = listConnections();
+    if (connections === undefined) return;
     for (const reader of [...this.#byReader.keys()]) {
       if (!connections.has(reader)) this.#release(reader);
     }

@@ -26,17 +26,22 @@ const CHUNK = 64 * 1024;
 /** Seconds that a client may pause within a body: the most that the runtime allows. */
 const LONGEST_PAUSE = 255;
 
-/** The connection a response goes to. */
-export interface Exchange {
-  readonly request: Request;
-  readonly server: Bun.Server<undefined>;
-  readonly inFlight: InFlight;
+/** What a response answers. */
+export interface Asked {
+  readonly request: Pick<Request, "method" | "url">;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
 
+/** The same with the connection that the response goes to. */
+export interface Exchange extends Asked {
+  readonly request: Request;
+  readonly server: Bun.Server<undefined>;
+  readonly inFlight: InFlight;
+}
+
 /** Answers with what needs no file. */
-export function respond(plan: Plan, { request, now }: Pick<Exchange, "request" | "now">): Response {
+export function respond(plan: Plan, { request, now }: Asked): Response {
   const { status, fields, content } = request.method === "HEAD" ? withoutContent(plan) : plan;
   const body = content.kind === "text" ? content.text : null;
   // The runtime dates every answer but one to HEAD whose length is given.

@@ -3,7 +3,11 @@ import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
 import type { Options } from "./options.ts";
 import { VERSION } from "./version.ts";
 
-type Handler = (request: Request, server: Bun.Server<undefined>) => Response | Promise<Response>;
+/** How requests are answered, and what is said when the runtime fails to send an answer. */
+export interface Answers {
+  fetch(request: Request, server: Bun.Server<undefined>): Response | Promise<Response>;
+  error(error: Error): Response;
+}
 
 /** Seconds until a connection that asks for nothing is closed. */
 const IDLE = 75;
@@ -11,9 +15,9 @@ const IDLE = 75;
 /** Opens the port. Throws with one line for the operator when that can't be done. */
 export function listen(
   { host, port }: Pick<Options, "host" | "port">,
-  fetch: Handler,
+  answers: Answers,
 ): Bun.Server<undefined> {
-  const options = { port, fetch, idleTimeout: IDLE, development: false };
+  const options = { ...answers, port, idleTimeout: IDLE, development: false };
   try {
     // Both families: an IPv6 socket takes IPv4 as well.
     return Bun.serve({ ...options, hostname: host ?? (hasIPv6() ? "::" : "0.0.0.0") });

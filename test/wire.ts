@@ -69,6 +69,11 @@ export class Wire implements Disposable {
     return this.#received.length;
   }
 
+  /** Whether what was received begins with `text`. */
+  starts(text: string): boolean {
+    return this.#received.subarray(0, text.length).toString("latin1") === text;
+  }
+
   /** Waits until at least `count` bytes are there, or the connection is closed. */
   async waitFor(count: number): Promise<void> {
     while (this.#received.length < count && !this.#closed) await this.#more();
