@@ -16,7 +16,7 @@ export type Precondition =
   | { readonly kind: "not-modified" }
   | { readonly kind: "failed"; readonly field: "If-Match" | "If-Unmodified-Since" };
 
-/** Whether a Range is to be looked at. `date` says that the condition was a date. */
+/** Whether a Range is to be looked at. `date` says that it was no tag: the runtime may read it as a date. */
 export type RangeCondition =
   | { readonly kind: "holds" }
   | { readonly kind: "fails"; readonly date: boolean }
@@ -52,8 +52,9 @@ export function evaluatePreconditions(
 
 /**
  * Step 5: judges If-Range. It holds for exactly the current strong tag, or for
- * exactly the current date once that is a strong validator too (§8.8.2.2). What
- * is neither a tag nor a date fails; two of them are malformed.
+ * exactly the current date once no later change can have it too. What is neither a
+ * tag nor a date fails; two of them are malformed. An empty field is no condition,
+ * as the runtime has it too.
  */
 export function evaluateIfRange(
   fields: Fields,
@@ -68,7 +69,9 @@ export function evaluateIfRange(
     return holds ? { kind: "holds" } : { kind: "fails", date: false };
   }
   const date = parseHttpDate(value, now);
-  if (date === undefined && value.includes(",")) {
+  // One date has one comma, behind the day of its week.
+  const one = !value.includes(",") || /^[A-Za-z]+,[^,"]*$/.test(value);
+  if (date === undefined && !one) {
     return { kind: "malformed", reason: "If-Range takes one entity tag or one date" };
   }
   const holds = date === representation.lastModified && representation.settled;

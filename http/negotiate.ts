@@ -9,6 +9,9 @@ export function prefersJson(accept: string | null): boolean {
   return quality(accept, "application/json") > quality(accept, "text/html");
 }
 
+/** RFC 9110 §12.4.2: 0 to 1 with at most three decimals. */
+const WEIGHT = /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/;
+
 /** The weight of a media type by the most specific media range that names it: 0 to 1. */
 function quality(accept: string, type: string): number {
   const ranges = [type, `${type.slice(0, type.indexOf("/"))}/*`, "*/*"];
@@ -18,7 +21,7 @@ function quality(accept: string, type: string): number {
     const rank = ranges.indexOf(range);
     if (rank === -1 || rank >= best.rank) continue;
     const weight = parameters.find((parameter) => parameter.startsWith("q="))?.slice(2);
-    best = { rank, weight: weight === undefined ? 1 : Number(weight) || 0 };
+    best = { rank, weight: weight === undefined ? 1 : WEIGHT.test(weight) ? Number(weight) : 0 };
   }
   return best.weight;
 }

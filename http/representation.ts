@@ -39,7 +39,7 @@ const COARSEST_STAMP = 2_000;
 
 /** Describes a file at `now`, in milliseconds. */
 export function represent(facts: FileFacts, now: number): Representation {
-  const modified = Number(facts.modified / 1_000_000n);
+  const modified = Math.floor(Number(facts.modified / 1_000n) / 1000);
   const settled = now - modified > COARSEST_STAMP;
   const opaque = `"${facts.size.toString(36)}-${facts.modified.toString(36)}"`;
   return {

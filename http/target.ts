@@ -3,8 +3,7 @@
  * names of a path below the prefix, percent-decoded exactly once.
  *
  * The runtime has already resolved dot segments of an HTTP/1.1 target. It hands on
- * `%2f`, `%00`, an encoded backslash and, without a usable Host, the bare path:
- * those are judged here.
+ * `%2f`, `%00` and, without a usable Host, the bare path: those are judged here.
  */
 
 /** Where a target points, before any disk is asked. */
