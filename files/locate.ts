@@ -109,9 +109,14 @@ export function locate(
     close(located);
     return ABSENT;
   }
-  const index = open(root, [...segments, "index.html"]);
-  close(index.kind === "file" ? located : index);
-  return index.kind === "file" ? index : located;
+  try {
+    const index = open(root, [...segments, "index.html"]);
+    close(index.kind === "file" ? located : index);
+    return index.kind === "file" ? index : located;
+  } catch (error) {
+    close(located);
+    throw error;
+  }
 }
 
 /** Closes what a place holds open. */
