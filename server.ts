@@ -7,10 +7,9 @@
 import { FileChanged, planFailure } from "./files/failure.ts";
 import { InFlight } from "./files/in-flight.ts";
 import { listDirectory } from "./files/listing.ts";
-import { close, locate, openRoot, type Root } from "./files/locate.ts";
+import { locate, openRoot, type Root } from "./files/locate.ts";
 import { type Asked, type Exchange, respond, respondFromFile } from "./files/respond.ts";
 import { NOT_FOUND, plan, planMethod, planNowhere, planSlash } from "./http/plan.ts";
-import { represent } from "./http/representation.ts";
 import { hasParameter, parseTarget } from "./http/target.ts";
 import { banner, listen } from "./service/listen.ts";
 import { fail, type Log, log } from "./service/log.ts";
@@ -70,10 +69,12 @@ function answer({ root, prefix }: Site, exchange: Exchange): Response | Promise<
   const place = locate(root, target);
   if (place.kind === "file") {
     // 3. Facts about a file become a plan, and the plan a response.
-    const representation = represent({ ...place.version, name: place.name }, exchange.now);
+    using file = place;
+    const { now } = exchange;
     const download = hasParameter(target.query, "download");
-    const circumstances = { now: exchange.now, boundary: () => crypto.randomUUID(), download };
-    return respondFromFile(plan(method, headers, representation, circumstances), place, exchange);
+    const circumstances = { now, boundary: () => crypto.randomUUID(), download };
+    const decided = plan(method, headers, file.representAt(now), circumstances);
+    return respondFromFile(decided, file, exchange);
   }
   // 4. Everything else has a plan without facts, but for a listing, which is read.
   const refused = planMethod(method);
@@ -81,7 +82,7 @@ function answer({ root, prefix }: Site, exchange: Exchange): Response | Promise<
     const listing = listDirectory(root, place, target, prefix, headers);
     return listing.then((listed) => respond(listed, exchange));
   }
-  close(place);
+  place[Symbol.dispose]();
   if (refused !== undefined) return respond(refused, exchange);
   const nowhere = place.kind === "directory" ? planSlash(target, prefix) : NOT_FOUND;
   return respond(nowhere, exchange);

@@ -6,7 +6,7 @@
  * A response is no longer in flight when its connection asks for something else, is
  * aborted or is gone; the runtime tells nothing of a response that is complete.
  */
-import { closeSync, fstatSync } from "node:fs";
+import { fstatSync } from "node:fs";
 import {
   CAN_END_CONNECTIONS,
   endConnection,
@@ -14,7 +14,7 @@ import {
   type Peer,
   peerKey,
 } from "./connections.ts";
-import type { OpenFile } from "./locate.ts";
+import type { OpenFile } from "./open-file.ts";
 import { isBeingWritten, isSameVersion, type Version, versionOf } from "./version.ts";
 
 /** Milliseconds between two looks at the files in flight, when looking takes next to no time. */
@@ -26,15 +26,14 @@ const COUNT_EVERY = 5_000;
 
 /** One version of one file and who is being sent it. */
 interface Streamed {
-  readonly key: string;
-  readonly descriptor: number;
+  readonly file: OpenFile;
   readonly beingWritten: boolean;
   version: Version;
   readonly readers: Set<string>;
 }
 
 export class InFlight {
-  readonly #byVersion = new Map<string, Streamed>();
+  readonly #byFile = new Map<OpenFile, Streamed>();
   readonly #byReader = new Map<string, Streamed>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #counted = 0;
@@ -44,28 +43,20 @@ export class InFlight {
     return this.#byReader.size;
   }
 
-  /**
-   * Watches the response that `peer` is about to be sent, and takes over the file's
-   * descriptor, which must stay open until the runtime has opened the file itself:
-   * that is before the next turn of the event loop.
-   */
+  /** Watches the response that `peer` is about to be sent, and keeps the file open meanwhile. */
   watch(peer: Peer | null, file: OpenFile, now: number): void {
-    if (peer === null || !CAN_END_CONNECTIONS) {
-      setImmediate(closeSync, file.descriptor);
-      return;
-    }
+    file.retain();
+    // The runtime opens the file itself, by its descriptor, before the next turn of the event loop.
+    setImmediate(() => file.release());
+    if (peer === null || !CAN_END_CONNECTIONS) return;
     const reader = peerKey(peer);
     this.#release(reader);
-    const { inode, size, modified } = file.version;
-    const key = `${inode}:${size}:${modified}`;
-    let streamed = this.#byVersion.get(key);
+    let streamed = this.#byFile.get(file);
     if (streamed === undefined) {
-      const { descriptor, version } = file;
-      const beingWritten = isBeingWritten(version, now);
-      streamed = { key, descriptor, version, beingWritten, readers: new Set() };
-      this.#byVersion.set(key, streamed);
-    } else {
-      setImmediate(closeSync, file.descriptor);
+      const { version } = file;
+      streamed = { file, version, beingWritten: isBeingWritten(version, now), readers: new Set() };
+      this.#byFile.set(file, streamed);
+      file.retain();
     }
     streamed.readers.add(reader);
     this.#byReader.set(reader, streamed);
@@ -100,7 +91,7 @@ export class InFlight {
   #look(): void {
     const began = performance.now();
     const changed = new Set<string>();
-    for (const streamed of this.#byVersion.values()) {
+    for (const streamed of this.#byFile.values()) {
       if (this.#isUnchanged(streamed)) continue;
       for (const reader of streamed.readers) changed.add(reader);
     }
@@ -114,7 +105,7 @@ export class InFlight {
   }
 
   #isUnchanged(streamed: Streamed): boolean {
-    const after = versionOf(fstatSync(streamed.descriptor, { bigint: true }));
+    const after = versionOf(fstatSync(streamed.file.descriptor, { bigint: true }));
     const unchanged = isSameVersion(streamed.version, after, streamed.beingWritten);
     if (unchanged) streamed.version = after;
     return unchanged;
@@ -145,8 +136,7 @@ export class InFlight {
     this.#byReader.delete(reader);
     streamed.readers.delete(reader);
     if (streamed.readers.size > 0) return;
-    this.#byVersion.delete(streamed.key);
-    // The runtime may be about to open it still.
-    setImmediate(closeSync, streamed.descriptor);
+    this.#byFile.delete(streamed.file);
+    streamed.file.release();
   }
 }

@@ -8,14 +8,7 @@ import type { Fields } from "../http/conditional.ts";
 import { prefersJson } from "../http/negotiate.ts";
 import { type Plan, planListing } from "../http/plan.ts";
 import { encodeName, type PathTarget } from "../http/target.ts";
-import {
-  close,
-  isLinkAllowed,
-  isNameServed,
-  type OpenDirectory,
-  pathOf,
-  type Root,
-} from "./locate.ts";
+import { isLinkAllowed, isNameServed, type OpenDirectory, pathOf, type Root } from "./locate.ts";
 
 /** One line of a listing. */
 export interface Entry {
@@ -38,16 +31,12 @@ export async function listDirectory(
   prefix: string,
   fields: Fields,
 ): Promise<Plan> {
-  try {
-    const entries = await readEntries(root, directory);
-    if (prefersJson(fields.get("accept"))) {
-      return planListing("application/json", renderJson(entries));
-    }
-    const page = renderHtml(prefix, segments, entries);
-    return planListing("text/html; charset=utf-8", page);
-  } finally {
-    close(directory);
+  using opened = directory;
+  const entries = await readEntries(root, opened);
+  if (prefersJson(fields.get("accept"))) {
+    return planListing("application/json", renderJson(entries));
   }
+  return planListing("text/html; charset=utf-8", renderHtml(prefix, segments, entries));
 }
 
 /** Directories first, then by name. */

@@ -22,7 +22,7 @@ import {
 import { basename, resolve, sep } from "node:path";
 import type { PathTarget } from "../http/target.ts";
 import { FileTooLarge } from "./failure.ts";
-import { type Version, versionOf } from "./version.ts";
+import { OpenFile, OpenFiles } from "./open-file.ts";
 
 /** What a symbolic link may do: lead somewhere below the root, anywhere, or nowhere. */
 export type SymlinkPolicy = "inside" | "all" | "none";
@@ -33,30 +33,37 @@ export interface Root {
   readonly path: string;
   readonly symlinks: SymlinkPolicy;
   readonly dotfiles: boolean;
+  readonly openFiles: OpenFiles;
 }
 
-/** An open regular file. Whoever holds it closes `descriptor`. */
-export interface OpenFile {
-  readonly kind: "file";
-  readonly descriptor: number;
-  readonly path: string;
-  readonly name: string;
-  readonly version: Version;
+/** A directory that was looked at. Whoever is given one releases it; Windows opens none. */
+export class OpenDirectory implements Disposable {
+  readonly kind = "directory";
+
+  constructor(
+    readonly descriptor: number | undefined,
+    readonly path: string,
+  ) {}
+
+  [Symbol.dispose](): void {
+    if (this.descriptor !== undefined) closeSync(this.descriptor);
+  }
 }
 
-/** A directory that was looked at. Whoever holds it closes `descriptor`; Windows opens none. */
-export interface OpenDirectory {
-  readonly kind: "directory";
-  readonly descriptor: number | undefined;
-  readonly path: string;
+/** What stands at a place, to be disposed of by whoever asked. */
+export type Located = OpenFile | OpenDirectory | Absent;
+
+interface Absent extends Disposable {
+  readonly kind: "absent";
 }
 
-export type Located = OpenFile | OpenDirectory | { readonly kind: "absent" };
-
-const ABSENT: Located = { kind: "absent" };
+const ABSENT: Absent = { kind: "absent", [Symbol.dispose]() {} };
 
 const LINUX = process.platform === "linux";
 const WINDOWS = process.platform === "win32";
+
+/** Nanoseconds, and no exception for what isn't there: most requests need no more than this look. */
+const LOOK = { bigint: true, throwIfNoEntry: false } as const;
 
 /** Bytes. The runtime counts positions in a file with 52 bits; past them it would send others. */
 const LARGEST = 2n ** 52n - 1n;
@@ -84,7 +91,8 @@ export function openRoot(
     throw new Error(`Cannot serve "${directory}": ${reason}`, { cause: error });
   }
   // The root of the file system already ends in a separator.
-  return { path: path === sep ? "" : path, ...policy };
+  const { symlinks, dotfiles } = policy;
+  return { path: path === sep ? "" : path, symlinks, dotfiles, openFiles: new OpenFiles() };
 }
 
 const ROOT_FAILURES: Readonly<Record<string, string>> = {
@@ -106,22 +114,17 @@ export function locate(
   const located = open(root, segments);
   if (!trailingSlash || located.kind === "absent") return located;
   if (located.kind === "file") {
-    close(located);
+    located.release();
     return ABSENT;
   }
   try {
     const index = open(root, [...segments, "index.html"]);
-    close(index.kind === "file" ? located : index);
+    (index.kind === "file" ? located : index)[Symbol.dispose]();
     return index.kind === "file" ? index : located;
   } catch (error) {
-    close(located);
+    located[Symbol.dispose]();
     throw error;
   }
-}
-
-/** Closes what a place holds open. */
-export function close(located: Located): void {
-  if (located.kind !== "absent" && located.descriptor !== undefined) closeSync(located.descriptor);
 }
 
 /** Where an open file is, by a path that reaches this very inode (Linux) or its name (elsewhere). */
@@ -143,17 +146,20 @@ export function isNameServed(root: Root, name: string): boolean {
 }
 
 function open(root: Root, segments: readonly string[]): Located {
-  if (!segments.every((name) => isNameServed(root, name))) return ABSENT;
-  const path = [root.path, ...segments].join(sep) || sep;
-  const seen = statSync(path, { throwIfNoEntry: false });
-  if (seen === undefined || !(seen.isFile() || seen.isDirectory())) return ABSENT;
+  for (const name of segments) if (!isNameServed(root, name)) return ABSENT;
+  const path = `${root.path}${sep}${segments.join(sep)}`;
+  const seen = statSync(path, LOOK);
+  const remembered = seen === undefined ? undefined : root.openFiles.find(path, seen);
+  if (remembered !== undefined) return remembered;
+  if (seen === undefined || !(seen.isFile() || seen.isDirectory())) {
+    root.openFiles.forget(path);
+    return ABSENT;
+  }
   if (WINDOWS && seen.isDirectory()) {
-    return isInside(root, segments, path)
-      ? { kind: "directory", descriptor: undefined, path }
-      : ABSENT;
+    return isInside(root, segments, path) ? new OpenDirectory(undefined, path) : ABSENT;
   }
 
-  const descriptor = openSync(path, READ);
+  const descriptor = openAnyway(root, path);
   let located: Located = ABSENT;
   try {
     const stats = fstatSync(descriptor, { bigint: true });
@@ -161,15 +167,27 @@ function open(root: Root, segments: readonly string[]): Located {
   } finally {
     if (located.kind === "absent") closeSync(descriptor);
   }
+  if (located.kind === "file") root.openFiles.remember(located);
   return located;
+}
+
+/** Opens a path, at the cost of a remembered file when no descriptor is left. */
+function openAnyway(root: Root, path: string): number {
+  try {
+    return openSync(path, READ);
+  } catch (error) {
+    const isFull = error instanceof Error && "code" in error && error.code === "EMFILE";
+    if (!isFull || !root.openFiles.forgetOldest()) throw error;
+    return openSync(path, READ);
+  }
 }
 
 /** What was opened, which need not be what was looked at before. */
 function describe(stats: BigIntStats, descriptor: number, path: string): Located {
-  if (stats.isDirectory()) return { kind: "directory", descriptor, path };
+  if (stats.isDirectory()) return new OpenDirectory(descriptor, path);
   if (!stats.isFile()) return ABSENT;
   if (stats.size > LARGEST) throw new FileTooLarge();
-  return { kind: "file", descriptor, path, name: basename(path), version: versionOf(stats) };
+  return new OpenFile(descriptor, path, basename(path), stats);
 }
 
 /** Holds the true place of what was opened against the policy. */

@@ -7,14 +7,15 @@
  * | a larger window            | `Bun.file(…).slice(…)`, which is sendfile, and watched  |
  * | larger parts               | a stream of chunks, each checked; errors end the connection |
  */
-import { closeSync, fstatSync, readSync } from "node:fs";
+import { fstatSync, readSync } from "node:fs";
 import { formatHttpDate } from "../http/date.ts";
 import type { Multipart } from "../http/multipart.ts";
 import { contentLength, type Plan, withoutContent } from "../http/plan.ts";
 import type { Window } from "../range.ts";
 import { FileChanged } from "./failure.ts";
 import type { InFlight } from "./in-flight.ts";
-import { type OpenFile, pathOf } from "./locate.ts";
+import { pathOf } from "./locate.ts";
+import type { OpenFile } from "./open-file.ts";
 import { isBeingWritten, isSameVersion, versionOf } from "./version.ts";
 
 /** Bytes. Up to here reading beats sendfile or nearly does, and a slow client holds no more of it. */
@@ -50,33 +51,33 @@ export function respond(plan: Plan, { request, now }: Asked): Response {
 }
 
 /**
- * Answers from an open file, and closes it in the end.
+ * Answers from an open file, which stays the caller's to release.
  * Throws FileChanged when the file became another version before the answer began.
  */
 export function respondFromFile(plan: Plan, file: OpenFile, exchange: Exchange): Response {
-  let handedOn = false;
-  try {
-    const { status, fields, content } = plan;
-    const length = contentLength(content) ?? 0;
-    if (content.kind === "none" || content.kind === "text" || exchange.request.method === "HEAD") {
-      return respond(plan, exchange);
-    }
-    if (length <= READ_AT_ONCE) {
-      return new Response(readContent(plan, file, exchange.now), { status, headers: fields });
-    }
-    exchange.server.timeout(exchange.request, LONGEST_PAUSE);
-    handedOn = true;
-    const body =
-      content.kind === "parts"
-        ? streamParts(content.multipart, file, exchange.now)
-        : streamWindow(windowOf(content), file, exchange);
-    return new Response(body, { status, headers: fields });
-  } finally {
-    if (!handedOn) closeSync(file.descriptor);
+  const { status, fields, content } = plan;
+  if (content.kind === "none" || content.kind === "text" || exchange.request.method === "HEAD") {
+    return respond(plan, exchange);
   }
+  const length = contentLength(content) ?? 0;
+  if (length <= READ_AT_ONCE) {
+    return new Response(readContent(content, length, file, exchange.now), {
+      status,
+      headers: fields,
+    });
+  }
+  exchange.server.timeout(exchange.request, LONGEST_PAUSE);
+  const body =
+    content.kind === "parts"
+      ? streamParts(content.multipart, file, exchange.now)
+      : streamWindow(windowOf(content), file, exchange);
+  return new Response(body, { status, headers: fields });
 }
 
-function windowOf(content: Extract<Plan["content"], { kind: "whole" | "window" }>): Window {
+/** Content that is bytes of a file. */
+type FileContent = Extract<Plan["content"], { kind: "whole" | "window" | "parts" }>;
+
+function windowOf(content: Exclude<FileContent, { kind: "parts" }>): Window {
   return content.kind === "window" ? content.window : { start: 0, end: content.completeLength };
 }
 
@@ -89,24 +90,30 @@ function streamWindow({ start, end }: Window, file: OpenFile, exchange: Exchange
   return Bun.file(pathOf(file)).slice(start, end);
 }
 
+/** Where small answers are read to. A response copies its bytes, so that the next one may use it. */
+const buffer = Buffer.allocUnsafe(READ_AT_ONCE);
+
 /** Reads a small answer whole, so that it is one version or none. */
-function readContent({ content }: Plan, file: OpenFile, now: number): Buffer {
-  const bytes = Buffer.allocUnsafe(contentLength(content) ?? 0);
-  let length = 0;
-  switch (content.kind) {
-    case "whole":
-    case "window":
-      length += readFully(file, windowOf(content), bytes);
-      break;
-    case "parts":
-      for (const { head, window } of content.multipart.parts) {
-        length += bytes.write(head, length, "latin1");
-        length += readFully(file, window, bytes.subarray(length));
-      }
-      length += bytes.write(content.multipart.tail, length, "latin1");
-  }
+function readContent(
+  content: FileContent,
+  length: number,
+  file: OpenFile,
+  now: number,
+): Uint8Array {
+  const bytes = buffer.subarray(0, length);
+  if (content.kind === "parts") readParts(content.multipart, file, bytes);
+  else readFully(file, windowOf(content), bytes);
   checkVersion(file, now);
   return bytes;
+}
+
+function readParts({ parts, tail }: Multipart, file: OpenFile, bytes: Buffer): void {
+  let length = 0;
+  for (const { head, window } of parts) {
+    length += bytes.write(head, length, "latin1");
+    length += readFully(file, window, bytes.subarray(length));
+  }
+  bytes.write(tail, length, "latin1");
 }
 
 /** A multipart body too large to hold. It goes out chunked: a JavaScript stream has no length here. */
@@ -115,10 +122,11 @@ function streamParts(
   file: OpenFile,
   now: number,
 ): ReadableStream<Uint8Array> {
-  const chunks = readParts(multipart, file, now);
+  const chunks = readChunks(multipart, file, now);
   let open = true;
+  file.retain();
   function end(): void {
-    if (open) closeSync(file.descriptor);
+    if (open) file.release();
     open = false;
   }
   return new ReadableStream<Uint8Array>({
@@ -138,7 +146,7 @@ function streamParts(
   });
 }
 
-function* readParts(
+function* readChunks(
   multipart: Multipart,
   file: OpenFile,
   now: number,

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { appendFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { InFlight } from "../files/in-flight.ts";
+import { OpenFiles } from "../files/open-file.ts";
 import { serve, type Site as ServedSite } from "../server.ts";
 import { offsetBytes, type Site, startSite, writeSettled } from "./site.ts";
 import { ask, Wire, type WireResponse } from "./wire.ts";
@@ -464,7 +465,12 @@ test.each<[string, string, string]>([
 test("What nobody expects is answered with 500 and logged, and the answer names no path", async () => {
   using site = startFilled();
   const lines: string[] = [];
-  const root = { path: site.directory, symlinks: "inside", dotfiles: false } as const;
+  const root = {
+    path: site.directory,
+    symlinks: "inside",
+    dotfiles: false,
+    openFiles: new OpenFiles(),
+  } as const;
   const log = (line: string) => void lines.push(line);
   const broken: ServedSite = { root, prefix: "/data/", inFlight: new InFlight(), log };
   const request = new Request("http://x/data/small.txt");

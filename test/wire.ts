@@ -69,9 +69,10 @@ export class Wire implements Disposable {
     return this.#received.length;
   }
 
-  /** Whether what was received begins with `text`. */
-  starts(text: string): boolean {
-    return this.#received.subarray(0, text.length).toString("latin1") === text;
+  /** The status line, when it has come. */
+  begins(): string {
+    const received = Buffer.concat([this.#received, ...this.#pending]);
+    return received.subarray(0, Math.max(0, received.indexOf("\r\n"))).toString("latin1");
   }
 
   /** Waits until at least `count` bytes are there, or the connection is closed. */
