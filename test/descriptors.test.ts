@@ -22,17 +22,20 @@ testWith("prlimit").each([64, 65, 66])("With %d descriptors", async (limit) => {
     stalled.push(wire);
   }
   while (descriptors() < limit) await new Promise(setImmediate);
-  const answers = new Set(stalled.map((wire) => wire.begins()).filter((line) => line !== ""));
+  const answers = new Set(stalled.map((wire) => wire.begins()));
   for (const wire of stalled) wire[Symbol.dispose]();
+  while (descriptors() > limit / 2) await new Promise(setImmediate);
   const { status, body } = await ask(server.port, "GET", "/data/small");
   rmSync(directory, { recursive: true });
-  answers.delete("HTTP/1.1 503 Service Unavailable");
+  for (const expected of ["", "HTTP/1.1 200 OK", "HTTP/1.1 503 Service Unavailable"]) {
+    answers.delete(expected);
+  }
   expect({
     answers: [...answers],
     after: [status, body.toString()],
     exit: server.process.exitCode,
   }).toEqual({
-    answers: ["HTTP/1.1 200 OK"],
+    answers: [],
     after: [200, "SMALL"],
     exit: null,
   });
