@@ -56,9 +56,11 @@ export const MOST_PARTS = 200;
 export function parseRange(field: string): ParsedRange {
   const equals = field.indexOf("=");
   const unit = field.slice(0, Math.max(equals, 0));
-  if (!isToken(unit)) return malformed("Range needs a unit, as in bytes=0-10");
-  // RFC 9110 §14.2: a unit that the server doesn't know makes it ignore the field.
-  if (unit.toLowerCase() !== "bytes") return { kind: "other-unit" };
+  if (unit !== "bytes") {
+    if (!isToken(unit)) return malformed("Range needs a unit, as in bytes=0-10");
+    // RFC 9110 §14.2: a unit that the server doesn't know makes it ignore the field.
+    if (unit.toLowerCase() !== "bytes") return { kind: "other-unit" };
+  }
 
   const specs: RangeSpec[] = [];
   for (const element of field.slice(equals + 1).split(",")) {

@@ -176,6 +176,8 @@ function readFully(file: OpenFile, { start, end }: Window, bytes: Uint8Array): n
 }
 
 function checkVersion({ descriptor, version }: OpenFile, now: number): void {
-  const after = versionOf(fstatSync(descriptor, { bigint: true }));
-  if (!isSameVersion(version, after, isBeingWritten(version, now))) throw new FileChanged();
+  const after = fstatSync(descriptor, { bigint: true });
+  if (after.mtimeNs === version.modified && Number(after.size) === version.size) return;
+  const goesOn = isSameVersion(version, versionOf(after), isBeingWritten(version, now));
+  if (!goesOn) throw new FileChanged();
 }

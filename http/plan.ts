@@ -12,7 +12,12 @@ import {
 import { evaluateIfRange, evaluatePreconditions, type Fields } from "./conditional.ts";
 import { attachment } from "./disposition.ts";
 import { frameMultipart, type Multipart } from "./multipart.ts";
-import { ACCEPT_RANGES, type Representation, validatorFields } from "./representation.ts";
+import {
+  ACCEPT_RANGES,
+  type Representation,
+  representationFields,
+  validatorFields,
+} from "./representation.ts";
 import { formatPath, type PathTarget, type Target } from "./target.ts";
 
 /** What goes after the header. The windows are of the file that was looked at. */
@@ -150,21 +155,35 @@ export function contentLength(content: Content): number | undefined {
 export const NOT_FOUND: Plan = refuse(404, "There is no such file here");
 
 function planWhole(representation: Representation, download: boolean): Plan {
-  const { completeLength, mediaType, name } = representation;
+  const { completeLength, name } = representation;
+  const fields = representationFields(representation);
   return {
     status: 200,
-    fields: {
-      ...validatorFields(representation),
-      "content-type": mediaType,
-      "content-disposition": download ? attachment(name) : "inline",
-    },
+    fields: download ? { ...fields, "content-disposition": attachment(name) } : fields,
     content: { kind: "whole", completeLength },
+  };
+}
+
+function planWindow(window: Window, representation: Representation, disposition: string): Plan {
+  const fields = representationFields(representation);
+  return {
+    status: 206,
+    // Written out: the same as a spread costs several times as much, on the path of every piece.
+    fields: {
+      "accept-ranges": fields["accept-ranges"],
+      etag: fields.etag,
+      "last-modified": fields["last-modified"],
+      "content-type": fields["content-type"],
+      "content-disposition": disposition,
+      "content-range": formatContentRange(window, representation.completeLength),
+    },
+    content: { kind: "window", window },
   };
 }
 
 function planRange(
   range: string,
-  { completeLength, mediaType }: Representation,
+  representation: Representation,
   full: Plan,
   boundary: () => string,
 ): Plan {
@@ -172,6 +191,7 @@ function planRange(
   if (parsed.kind === "other-unit") return full;
   if (parsed.kind === "malformed") return refuse(400, parsed.reason, ACCEPT_RANGES);
 
+  const { completeLength, mediaType } = representation;
   const outcome = resolveRange(parsed.specs, completeLength);
   if (outcome.kind === "ignored") return full;
   if (outcome.kind === "unsatisfiable") {
@@ -182,11 +202,7 @@ function planRange(
 
   const [window, ...others] = outcome.windows;
   if (others.length === 0) {
-    return {
-      status: 206,
-      fields: { ...full.fields, "content-range": formatContentRange(window, completeLength) },
-      content: { kind: "window", window },
-    };
+    return planWindow(window, representation, full.fields["content-disposition"] ?? "inline");
   }
   const multipart = frameMultipart(outcome.windows, completeLength, mediaType, boundary());
   return {

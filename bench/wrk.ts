@@ -1,0 +1,54 @@
+/** Closed-loop load with wrk: as many requests as the server answers. */
+import { writeFileSync } from "node:fs";
+import { processorTime } from "./processes.ts";
+
+export interface Throughput {
+  /** Requests a second. */
+  readonly rate: number;
+  /** Microseconds of processor time a request, of the whole process tree. */
+  readonly processor: number;
+}
+
+export interface Load {
+  readonly url: string;
+  readonly pid: number;
+  /** Bytes of the file. */
+  readonly length: number;
+  /** Bytes of a window; undefined asks for the whole file. */
+  readonly window: number | undefined;
+  readonly seconds: number;
+  readonly connections: number;
+  /** The processors that wrk may use, as taskset has them. */
+  readonly processors: string;
+  readonly scratch: string;
+}
+
+/** Runs wrk once. Throws when an answer was not what was asked for. */
+export async function measure(load: Load): Promise<Throughput> {
+  const script = `${load.scratch}/wrk.lua`;
+  writeFileSync(script, load.window === undefined ? "" : lua(load.length, load.window));
+  const before = processorTime(load.pid);
+  const wrk = Bun.spawn(
+    [
+      ...["taskset", "-c", load.processors, "wrk", "-t", "1", "-c", String(load.connections)],
+      ...["-d", `${load.seconds}s`, "-s", script, load.url],
+    ],
+    { stdout: "pipe", stderr: "inherit" },
+  );
+  const [output] = await Promise.all([wrk.stdout.text(), wrk.exited]);
+  const used = processorTime(load.pid) - before;
+  const requests = Number(/(\d+) requests in/.exec(output)?.[1] ?? 0);
+  const rate = Number(/Requests\/sec:\s+([\d.]+)/.exec(output)?.[1] ?? 0);
+  if (requests === 0 || output.includes("Non-2xx")) throw new Error(`wrk: ${output}`);
+  return { rate, processor: (used * 1e6) / requests };
+}
+
+/** Aligned windows drawn at random. */
+function lua(length: number, window: number): string {
+  return `local windows = ${Math.floor(length / window)}
+request = function()
+  local first = math.random(0, windows - 1) * ${window}
+  return wrk.format("GET", nil, { ["Range"] = "bytes=" .. first .. "-" .. (first + ${window} - 1) })
+end
+`;
+}
