@@ -11,11 +11,18 @@ import { locate, openRoot, type Root } from "./files/locate.ts";
 import { type Asked, type Exchange, respond, respondFromFile } from "./files/respond.ts";
 import { NOT_FOUND, plan, planMethod, planNowhere, planSlash } from "./http/plan.ts";
 import { hasParameter, parseTarget } from "./http/target.ts";
-import { banner, listen } from "./service/listen.ts";
+import { banner, listen, reservePort } from "./service/listen.ts";
 import { fail, type Log, log } from "./service/log.ts";
 import { type Options, parseCommandLine, USAGE } from "./service/options.ts";
 import { stopOnSignals } from "./service/shutdown.ts";
 import { VERSION } from "./service/version.ts";
+import {
+  countWorkers,
+  type LastCalls,
+  obeySupervisor,
+  Supervisor,
+  workerPort,
+} from "./service/workers.ts";
 
 /** What is served, and how. */
 export interface Site {
@@ -23,6 +30,7 @@ export interface Site {
   readonly prefix: string;
   readonly inFlight: InFlight;
   readonly log: Log;
+  readonly lastCalls: LastCalls;
 }
 
 /** How often an answer is begun again when its file changes under it. */
@@ -30,6 +38,20 @@ const ATTEMPTS = 3;
 
 /** Answers one request. Never throws and never rejects. */
 export function serve(
+  site: Site,
+  request: Request,
+  server: Bun.Server<undefined>,
+): Response | Promise<Response> {
+  const response = begin(site, request, server);
+  if (!site.lastCalls.called) return response;
+  return Promise.resolve(response).then((last) => {
+    last.headers.set("connection", "close");
+    return last;
+  });
+}
+
+/** Begins an answer, and begins it anew when its file changes under it. */
+function begin(
   site: Site,
   request: Request,
   server: Bun.Server<undefined>,
@@ -89,7 +111,7 @@ function answer({ root, prefix }: Site, exchange: Exchange): Response | Promise<
 }
 
 /** Runs the program until a signal ends it. */
-function main(args: readonly string[]): void {
+async function main(args: readonly string[]): Promise<void> {
   const commandLine = parseCommandLine(args);
   switch (commandLine.kind) {
     case "help":
@@ -106,26 +128,50 @@ function main(args: readonly string[]): void {
 }
 
 /** Opens what the options name and answers at it. Throws with one line for the operator. */
-export function open(options: Omit<Options, "grace" | "quiet">, log: Log): Bun.Server<undefined> {
+export function open(
+  options: Omit<Options, "grace" | "workers" | "quiet">,
+  log: Log,
+  shared?: LastCalls,
+): Bun.Server<undefined> {
   const root = openRoot(options.directory, options);
-  const site: Site = { root, prefix: options.prefix, inFlight: new InFlight(), log };
-  return listen(options, {
-    fetch: (request, server) => serve(site, request, server),
+  const lastCalls = shared ?? { called: false };
+  const site: Site = { root, prefix: options.prefix, inFlight: new InFlight(), log, lastCalls };
+  const answers = {
+    fetch: (request: Request, server: Bun.Server<undefined>) => serve(site, request, server),
     // The runtime opens a streamed file itself, and may fail to.
-    error: (error) =>
-      answerFailure(site, error, { request: { method: "GET", url: "" }, now: Date.now() }),
-  });
+    error: (error: Error) => answerFailure(site, error, { request: UNKNOWN, now: Date.now() }),
+  };
+  return listen(options, answers, shared !== undefined);
 }
 
-function start(options: Options): void {
-  try {
+const UNKNOWN = { method: "GET", url: "" };
+
+/** One process, or a supervisor and its workers, or one of those. */
+async function start(options: Options): Promise<void> {
+  const tell: Log = options.quiet ? () => {} : log;
+  const sharedPort = workerPort();
+  if (sharedPort !== undefined) {
+    const lastCalls = { called: false };
+    const server = open({ ...options, port: sharedPort }, log, lastCalls);
+    return obeySupervisor(server, lastCalls, options.grace);
+  }
+  const count = countWorkers(options.workers);
+  let { port } = options;
+  if (count === 1) {
     const server = open(options, log);
-    stopOnSignals(server, options.grace, options.quiet ? () => {} : log);
-    if (!options.quiet) process.stderr.write(banner(options, server.port ?? options.port));
-  } catch (error) {
+    stopOnSignals(server, options.grace, tell);
+    port = server.port ?? port;
+  } else {
+    openRoot(options.directory, options);
+    port = await reservePort(options);
+    await new Supervisor(port, count, log, tell).start();
+  }
+  if (!options.quiet) process.stderr.write(banner(options, port));
+}
+
+if (import.meta.main) {
+  main(process.argv.slice(2)).catch((error: unknown) => {
     if (!(error instanceof Error)) throw error;
     fail(error.message);
-  }
+  });
 }
-
-if (import.meta.main) main(process.argv.slice(2));

@@ -7,14 +7,14 @@
  * aborted or is gone; the runtime tells nothing of a response that is complete.
  */
 import { fstatSync } from "node:fs";
+import type { OpenFile } from "./open-file.ts";
 import {
   CAN_END_CONNECTIONS,
   endConnection,
   listConnections,
   type Peer,
   peerKey,
-} from "./connections.ts";
-import type { OpenFile } from "./open-file.ts";
+} from "./sockets.ts";
 import { isBeingWritten, isSameVersion, type Version, versionOf } from "./version.ts";
 
 /** Milliseconds between two looks at the files in flight, when looking takes next to no time. */

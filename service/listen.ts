@@ -12,12 +12,13 @@ export interface Answers {
 /** Seconds until a connection that asks for nothing is closed. */
 const IDLE = 75;
 
-/** Opens the port. Throws with one line for the operator when that can't be done. */
+/** Opens the port, alone or to `share` it with other processes. Throws with one line for the operator when that can't be done. */
 export function listen(
   { host, port }: Pick<Options, "host" | "port">,
   answers: Answers,
+  share: boolean,
 ): Bun.Server<undefined> {
-  const options = { ...answers, port, idleTimeout: IDLE, development: false };
+  const options = { ...answers, port, reusePort: share, idleTimeout: IDLE, development: false };
   try {
     // Both families: an IPv6 socket takes IPv4 as well.
     return Bun.serve({ ...options, hostname: host ?? (hasIPv6() ? "::" : "0.0.0.0") });
@@ -34,6 +35,18 @@ const FAILURES: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EADDRNOTAVAIL: "this machine has no such address",
 };
+
+/** Finds out whether the port can be had, and which it is when any will do. */
+export async function reservePort(options: Pick<Options, "host" | "port">): Promise<number> {
+  const nobody: Answers = {
+    fetch: () => Response.error(),
+    error: () => Response.error(),
+  };
+  const server = listen(options, nobody, false);
+  const { port } = server;
+  await server.stop(true);
+  return port ?? options.port;
+}
 
 /** What is served, and every address that it is found at. */
 export function banner({ directory, host, prefix }: Options, port: number): string {

@@ -12,3 +12,6 @@ export function fail(reason: string): never {
   log(reason);
   process.exit(2);
 }
+
+/** The exit code when a second signal asks for the end at once: that of an interrupted program. */
+export const INTERRUPTED = 130;

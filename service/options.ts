@@ -13,6 +13,8 @@ export interface Options {
   readonly symlinks: SymlinkPolicy;
   /** Seconds that responses in flight have to finish after SIGTERM. */
   readonly grace: number;
+  /** Processes that share the port. */
+  readonly workers: number | "auto";
   readonly quiet: boolean;
 }
 
@@ -32,6 +34,7 @@ Usage: rangesrv [options] DIR
   --dotfiles           serve and list names that begin with a dot
   --symlinks POLICY    follow links: inside (those that stay below DIR), all, none (inside)
   --grace SECONDS      time to finish what is in flight after SIGTERM (30)
+  --workers N          processes that share the port, or auto: one a core, 8 at most (1)
   --quiet              print errors only
   --help               print this
   --version            print the version
@@ -66,6 +69,10 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   if (port === undefined) return mistake(`Cannot use port "${values.port}": not 0 to 65535`);
   const grace = toInteger(values.grace, LONGEST_GRACE);
   if (grace === undefined) return mistake(`Cannot use grace "${values.grace}": not whole seconds`);
+  const workers = values.workers === "auto" ? "auto" : toInteger(values.workers, 64);
+  if (workers === undefined || workers === 0) {
+    return mistake(`Cannot use workers "${values.workers}": not auto or 1 to 64`);
+  }
   const symlinks = POLICIES.find((policy) => policy === values.symlinks);
   if (symlinks === undefined) {
     return mistake(`Cannot use symlinks "${values.symlinks}": not inside, all or none`);
@@ -81,7 +88,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   const { host, dotfiles, quiet } = values;
   return {
     kind: "serve",
-    options: { directory, host, port, prefix, dotfiles, symlinks, grace, quiet },
+    options: { directory, host, port, prefix, dotfiles, symlinks, grace, workers, quiet },
   };
 }
 
@@ -96,6 +103,7 @@ function parse(args: readonly string[]) {
       dotfiles: { type: "boolean", default: false },
       symlinks: { type: "string", default: "inside" },
       grace: { type: "string", default: "30" },
+      workers: { type: "string", default: "1" },
       quiet: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
       version: { type: "boolean", default: false },

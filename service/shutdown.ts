@@ -1,8 +1,5 @@
 /** SIGTERM and SIGINT: stop accepting, finish what is in flight, end. */
-import type { Log } from "./log.ts";
-
-/** What happens to the exit code when a second signal asks for the end at once. */
-const INTERRUPTED = 130;
+import { INTERRUPTED, type Log } from "./log.ts";
 
 /**
  * Ends the process with code 0 when every response in flight is finished, or after
@@ -24,4 +21,5 @@ export function stopOnSignals(server: Bun.Server<undefined>, grace: number, log:
   }
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
+  process.on("SIGHUP", () => log("a single process has nothing to roll; see --workers"));
 }

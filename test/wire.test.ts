@@ -472,7 +472,13 @@ test("What nobody expects is answered with 500 and logged, and the answer names 
     openFiles: new OpenFiles(),
   } as const;
   const log = (line: string) => void lines.push(line);
-  const broken: ServedSite = { root, prefix: "/data/", inFlight: new InFlight(), log };
+  const broken: ServedSite = {
+    root,
+    prefix: "/data/",
+    inFlight: new InFlight(),
+    log,
+    lastCalls: { called: false },
+  };
   const request = new Request("http://x/data/small.txt");
   Object.defineProperty(request, "headers", {
     get() {
