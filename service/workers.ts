@@ -132,12 +132,11 @@ export class Supervisor {
       env: { ...process.env, [WORKER]: String(this.port) },
       stdio: ["ignore", "inherit", "inherit"],
       ipc: (message: ToSupervisor) => (message.kind === "ready" ? ready : closed).resolve(),
-      onExit: (_, code, signal) => {
-        ready.reject(
-          new Error(`A worker ended with ${signal ?? `code ${code}`} before it listened`),
-        );
+      onExit: ({ exitCode, signalCode }) => {
+        const how = signalCode ?? `code ${exitCode}`;
+        ready.reject(new Error(`a worker ended with ${how} before it listened`));
         closed.resolve();
-        this.#ended(worker, signal ?? `code ${code}`);
+        this.#ended(worker, how);
       },
     });
     const worker: Worker = {
