@@ -133,7 +133,7 @@ export class Supervisor {
       stdio: ["ignore", "inherit", "inherit"],
       ipc: (message: ToSupervisor) => (message.kind === "ready" ? ready : closed).resolve(),
       onExit: ({ exitCode, signalCode }) => {
-        const how = signalCode ?? `code ${exitCode}`;
+        const how = String(signalCode ?? `code ${exitCode}`);
         ready.reject(new Error(`a worker ended with ${how} before it listened`));
         closed.resolve();
         this.#ended(worker, how);
