@@ -1,0 +1,322 @@
+/**
+ * rangesrv beside its peers, in turns within one run: `bun run bench`.
+ *
+ * Writes bench/RESULTS.md. Needs Debian's nginx-light, wrk and caddy, and two
+ * processors: the server has one, the load the other. The file is in memory
+ * (/dev/shm), so that no disk is measured.
+ */
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { arch, cpus, release, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { build } from "../deploy/build.ts";
+import { measureLatencies } from "./open-loop.ts";
+import { type Peer, peers } from "./peers.ts";
+import { memory } from "./processes.ts";
+import { row, spread, table } from "./table.ts";
+import { measure } from "./wrk.ts";
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const FILE = 1024 * MIB;
+const WINDOWS = [KIB, 16 * KIB, 64 * KIB, 256 * KIB, MIB, 4 * MIB, undefined];
+const CONNECTIONS = 32;
+/** Requests a second of the open loop, well below what the slowest peer takes. */
+const RATE = 2_000;
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "3" },
+    seconds: { type: "string", default: "2" },
+    out: { type: "string", default: join(import.meta.dir, "RESULTS.md") },
+  },
+});
+const rounds = Number(values.rounds);
+const seconds = Number(values.seconds);
+
+const scratch = mkdtempSync(join(tmpdir(), "rangesrv-bench-"));
+const directory = mkdtempSync("/dev/shm/rangesrv-bench-");
+const executable = join(scratch, "rangesrv");
+
+interface Running {
+  readonly peer: Peer;
+  readonly port: number;
+  readonly child: Bun.Subprocess;
+  /** Milliseconds from start to the first answered byte. */
+  readonly startup: number;
+}
+
+try {
+  await main();
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+  rmSync(directory, { recursive: true, force: true });
+}
+process.exit();
+
+async function main(): Promise<void> {
+  for (const program of ["wrk", "taskset"]) {
+    if (Bun.which(program) === null)
+      throw new Error(`${program} is missing: apt-get install wrk util-linux`);
+  }
+  writeFile(join(directory, "file"), FILE);
+  await build(executable);
+  const all = peers(executable);
+  const present = all.filter(({ needs }) => Bun.which(needs) !== null);
+  const missing = all.filter((peer) => !present.includes(peer)).map(({ name }) => name);
+  if (missing.length > 0) console.log(`Missing, and left out: ${missing.join(", ")}`);
+
+  const text = [
+    heading(present, missing),
+    await throughput(present, 1),
+    await throughput(
+      present.filter(({ name }) => name !== "bun-dir"),
+      2,
+    ),
+    await latency(present),
+    await resources(present),
+  ].join("\n");
+  writeFileSync(values.out, text);
+  console.log(`Written: ${values.out}`);
+}
+
+/** Requests a second and processor time a request, by window; ratios are taken round by round. */
+async function throughput(present: readonly Peer[], workers: number): Promise<string> {
+  // One worker: the server on one processor, wrk on the other. Two: all share both.
+  const [server, client] = workers === 1 ? ["0", "1"] : ["0,1", "0,1"];
+  const running = await startAll(present, workers, server);
+  const sections: string[] = [];
+  for (const window of WINDOWS) {
+    const seen = new Map<Running, { rate: number; processor: number }[]>();
+    for (let round = 0; round < rounds; round++) {
+      for (const one of running) {
+        const taken = await measure({
+          url: `http://127.0.0.1:${one.port}/data/file`,
+          pid: one.child.pid,
+          length: FILE,
+          window,
+          seconds: window === undefined ? 2 * seconds : seconds,
+          connections: window === undefined ? 4 : CONNECTIONS,
+          processors: client,
+          scratch,
+        });
+        seen.set(one, [...(seen.get(one) ?? []), taken]);
+      }
+    }
+    const base = running.find(({ peer }) => peer.name === "rangesrv");
+    const ours = (base && seen.get(base)) ?? [];
+    const rows = running.map((one) => {
+      const taken = seen.get(one) ?? [];
+      return row(
+        one.peer.name,
+        spread(taken.map(({ rate }) => rate)),
+        spread(
+          taken.map(({ processor }) => processor),
+          1,
+        ),
+        spread(
+          taken.map(({ rate }, n) => (ours[n]?.rate ?? NaN) / rate),
+          2,
+        ),
+        spread(
+          taken.map(({ processor }, n) => processor / (ours[n]?.processor ?? NaN)),
+          2,
+        ),
+      );
+    });
+    const columns = [
+      "server",
+      "requests/s",
+      "CPU µs/request",
+      "rangesrv ÷ it, requests/s",
+      "it ÷ rangesrv, CPU",
+    ];
+    sections.push(`### ${size(window)}\n\n${table(columns, rows)}`);
+    console.log(sections.at(-1));
+  }
+  stopAll(running);
+  return `## Throughput, ${workers} worker${workers === 1 ? "" : "s"}\n\n${sections.join("\n")}`;
+}
+
+async function latency(present: readonly Peer[]): Promise<string> {
+  const running = await startAll(present, 1, "0");
+  const sections: string[] = [];
+  for (const window of [16 * KIB, 256 * KIB]) {
+    const rows: string[] = [];
+    const seen = new Map<Running, { p50: number; p99: number; most: number }[]>();
+    for (let round = 0; round < rounds; round++) {
+      for (const one of running) {
+        const load = {
+          port: one.port,
+          target: "/data/file",
+          length: FILE,
+          window,
+          rate: RATE,
+          seconds,
+        };
+        const taken = await measureLatencies({ ...load, connections: 256 });
+        seen.set(one, [...(seen.get(one) ?? []), taken]);
+      }
+    }
+    for (const [{ peer }, taken] of seen) {
+      rows.push(
+        row(
+          peer.name,
+          spread(
+            taken.map(({ p50 }) => p50),
+            2,
+          ),
+          spread(
+            taken.map(({ p99 }) => p99),
+            2,
+          ),
+          spread(
+            taken.map(({ most }) => most),
+            1,
+          ),
+        ),
+      );
+    }
+    sections.push(
+      `### ${size(window)}\n\n${table(["server", "p50 ms", "p99 ms", "longest ms"], rows)}`,
+    );
+    console.log(sections.at(-1));
+  }
+  stopAll(running);
+  return `## Latency at ${RATE} requests a second, open loop\n\n${sections.join("\n")}`;
+}
+
+/** Start to the first answered byte; memory idle, after load, and with stalled readers. */
+async function resources(present: readonly Peer[]): Promise<string> {
+  const rows: string[] = [];
+  for (const peer of present) {
+    const startups: number[] = [];
+    for (let round = 0; round < rounds; round++) {
+      const [one] = await startAll([peer], 1, "0,1");
+      if (one === undefined) continue;
+      startups.push(one.startup);
+      stopAll([one]);
+    }
+    const cells: string[] = [];
+    for (const [readers, window] of [
+      [0, 0],
+      [1000, 0],
+      [1000, 4 * MIB],
+      [1000, 256 * KIB],
+    ] as const) {
+      const [one] = await startAll([peer], 1, "0,1");
+      if (one === undefined) continue;
+      const sockets = await stall(one.port, readers, window);
+      await Bun.sleep(500);
+      const { resident, own } = memory(one.child.pid);
+      cells.push(`${Math.round(resident / MIB)} (${Math.round(own / MIB)})`);
+      for (const socket of sockets) socket.terminate();
+      stopAll([one]);
+    }
+    rows.push(row(peer.name, spread(startups), ...cells));
+  }
+  const columns = [
+    "server",
+    "start to first byte, ms",
+    "idle",
+    "1000 idle connections",
+    "1000 stalled, 4 MiB",
+    "1000 stalled, 256 KiB",
+  ];
+  const text = `## Start and memory\n\nResident MiB, in brackets those that are the process's own (anonymous).\n\n${table(columns, rows)}`;
+  console.log(text);
+  return text;
+}
+
+/** Connections that ask for a window, or for nothing, and never read. */
+async function stall(
+  port: number,
+  count: number,
+  window: number,
+): Promise<Bun.Socket<undefined>[]> {
+  const sockets: Bun.Socket<undefined>[] = [];
+  for (let n = 0; n < count; n++) {
+    const socket = await Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {} } });
+    socket.pause();
+    if (window > 0)
+      socket.write(`GET /data/file HTTP/1.1\r\nHost: x\r\nRange: bytes=0-${window - 1}\r\n\r\n`);
+    sockets.push(socket);
+  }
+  return sockets;
+}
+
+async function startAll(
+  list: readonly Peer[],
+  workers: number,
+  processors: string,
+): Promise<Running[]> {
+  const running: Running[] = [];
+  for (const peer of list) {
+    const port = freePort();
+    const place = { directory, scratch: join(scratch, peer.name), port, workers };
+    const began = performance.now();
+    const child = Bun.spawn(["taskset", "-c", processors, ...peer.command(place)], {
+      stdio: ["ignore", "ignore", "ignore"],
+      env: { ...process.env, GOMAXPROCS: String(workers) },
+    });
+    while (!(await answers(port)))
+      if (child.exitCode !== null) throw new Error(`${peer.name} ended`);
+    running.push({ peer, port, child, startup: performance.now() - began });
+  }
+  return running;
+}
+
+function stopAll(running: readonly Running[]): void {
+  for (const { child } of running) child.kill("SIGTERM");
+}
+
+function freePort(): number {
+  using server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  return server.port;
+}
+
+async function answers(port: number): Promise<boolean> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}/data/file`, {
+      headers: { range: "bytes=0-0" },
+    });
+    await response.arrayBuffer();
+    return response.status === 206;
+  } catch {
+    return false;
+  }
+}
+
+function writeFile(path: string, length: number): void {
+  const descriptor = openSync(path, "w");
+  const chunk = Buffer.alloc(16 * MIB, "rangesrv");
+  for (let written = 0; written < length; written += chunk.length) writeSync(descriptor, chunk);
+  closeSync(descriptor);
+  utimesSync(path, 1e9, 1e9);
+}
+
+function size(window: number | undefined): string {
+  if (window === undefined) return "the whole file, 1 GiB";
+  return window < MIB ? `${window / KIB} KiB` : `${window / MIB} MiB`;
+}
+
+function heading(present: readonly Peer[], missing: readonly string[]): string {
+  const legend = present.map(({ name, about }) => `- **${name}**: ${about}`);
+  if (missing.length > 0) legend.push(`- left out, not installed: ${missing.join(", ")}`);
+  return `# Results
+
+\`bun run bench\`, ${new Date().toISOString().slice(0, 10)}, Linux ${release()} ${arch()}, ${cpus().length} × ${cpus()[0]?.model}.
+
+Random aligned windows of a cached file of 1 GiB in memory, ${CONNECTIONS} connections (4 for the whole file), ${rounds} rounds of ${seconds} s in which the servers take turns. Figures are medians, in brackets lowest and highest. With one worker the server has one processor and the load the other; with two, both share both. Ratios are taken round by round; above 1, rangesrv is ahead.
+
+${legend.join("\n")}
+`;
+}
