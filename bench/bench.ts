@@ -6,6 +6,7 @@
  * (/dev/shm), so that no disk is measured.
  */
 import {
+  chmodSync,
   closeSync,
   mkdtempSync,
   openSync,
@@ -45,6 +46,8 @@ const seconds = Number(values.seconds);
 const scratch = mkdtempSync(join(tmpdir(), "rangesrv-bench-"));
 const directory = mkdtempSync("/dev/shm/rangesrv-bench-");
 const executable = join(scratch, "rangesrv");
+// nginx's workers give up root.
+chmodSync(directory, 0o755);
 
 interface Running {
   readonly peer: Peer;

@@ -57,7 +57,6 @@ function caddy({ directory, scratch, port }: Place): string[] {
     `{
   admin off
   auto_https off
-  persist_config off
 }
 http://127.0.0.1:${port} {
   handle_path /data/* {
