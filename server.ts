@@ -12,7 +12,7 @@ import { type Asked, type Exchange, respond, respondFromFile } from "./files/res
 import { NOT_FOUND, plan, planMethod, planNowhere, planSlash } from "./http/plan.ts";
 import { hasParameter, parseTarget } from "./http/target.ts";
 import { banner, listen, reservePort } from "./service/listen.ts";
-import { fail, type Log, log } from "./service/log.ts";
+import { fail, type Log, log, print } from "./service/log.ts";
 import { type Options, parseCommandLine, USAGE } from "./service/options.ts";
 import { stopOnSignals } from "./service/shutdown.ts";
 import { VERSION } from "./service/version.ts";
@@ -166,7 +166,7 @@ async function start(options: Options): Promise<void> {
     port = await reservePort(options);
     await new Supervisor(port, count, log, tell).start();
   }
-  if (!options.quiet) process.stderr.write(banner(options, port));
+  if (!options.quiet) print(banner(options, port));
 }
 
 if (import.meta.main) {

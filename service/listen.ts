@@ -34,6 +34,9 @@ const FAILURES: Readonly<Record<string, string>> = {
   EADDRINUSE: "the port is in use",
   EACCES: "permission denied",
   EADDRNOTAVAIL: "this machine has no such address",
+  ENOTFOUND: "no such host",
+  // What the runtime says of a name that nobody can resolve.
+  ENOTCONN: "no such host",
 };
 
 /** Finds out whether the port can be had, and which it is when any will do. */

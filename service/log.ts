@@ -3,9 +3,14 @@
 export type Log = (line: string) => void;
 
 /** One line, whatever is in it. */
-export const log: Log = (line) => {
-  process.stderr.write(`rangesrv: ${line.replaceAll(/[\r\n]+/g, " ")}\n`);
-};
+export const log: Log = (line) => print(`rangesrv: ${line.replaceAll(/[\r\n]+/g, " ")}\n`);
+
+/** Writes to stderr. A full disk or a closed pipe there ends nothing. */
+export function print(text: string): void {
+  process.stderr.write(text);
+}
+
+process.stderr.on("error", () => {});
 
 /** Ends the program over an operator's mistake: one line, exit code 2. */
 export function fail(reason: string): never {

@@ -1,4 +1,5 @@
 /** The command line: what an operator may say, and what a mistake in it is called. */
+import { isIP } from "node:net";
 import { parseArgs } from "node:util";
 import type { SymlinkPolicy } from "../files/locate.ts";
 
@@ -32,19 +33,16 @@ Usage: rangesrv [options] DIR
   --host ADDRESS       address to listen on (all, IPv4 and IPv6)
   --prefix PATH        path that files are served below; / is allowed (/data/)
   --dotfiles           serve and list names that begin with a dot
-  --symlinks POLICY    follow links: inside (those that stay below DIR), all, none (inside)
+  --symlinks POLICY    follow links that stay inside DIR, all or none (inside)
   --grace SECONDS      time to finish what is in flight after SIGTERM (30)
-  --workers N          processes that share the port, or auto: one a core, 8 at most (1)
+  --workers N          processes on the port; auto: one a core, at most 8 (1)
   --quiet              print errors only
-  --help               print this
-  --version            print the version
+  --help, --version    print this, or the version
 
 Examples:
-  rangesrv ./data
-      http://127.0.0.1:13000/data/NAME answers with ./data/NAME
+  rangesrv ./data      http://127.0.0.1:13000/data/NAME is ./data/NAME
   rangesrv --host 127.0.0.1 --port 8080 --prefix / /srv/mirror
-  curl -r 0-1023 http://127.0.0.1:13000/data/NAME
-      the first 1024 bytes
+  curl -r 0-1023 http://127.0.0.1:13000/data/NAME     its first 1024 bytes
 `;
 
 const POLICIES: readonly SymlinkPolicy[] = ["inside", "all", "none"];
@@ -59,7 +57,8 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     parsed = parse(args);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    return mistake(error.message.split(/\. |\n/)[0] ?? error.message);
+    // The first sentence says what is wrong.
+    return mistake(error.message.split(/\.?(?:\n|\. |$)/)[0] ?? error.message);
   }
   const { values, positionals } = parsed;
   if (values.help) return { kind: "help" };
@@ -86,6 +85,9 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     return mistake("Missing DIR, the directory to serve");
   if (rest.length > 0) return mistake(`Cannot serve "${rest[0]}" too: one directory at a time`);
   const { host, dotfiles, quiet } = values;
+  if (host !== undefined && isIP(host) === 0 && !/^[A-Za-z0-9][A-Za-z0-9.-]*$/.test(host)) {
+    return mistake(`Cannot use host "${host}": not an address`);
+  }
   return {
     kind: "serve",
     options: { directory, host, port, prefix, dotfiles, symlinks, grace, workers, quiet },
