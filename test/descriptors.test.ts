@@ -1,11 +1,13 @@
 /** When the process runs out of descriptors: nothing crashes, and all is well again afterwards. */
-import { expect } from "bun:test";
+import { expect, setDefaultTimeout } from "bun:test";
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { startBinary } from "./binary.ts";
 import { testWith } from "./clients.ts";
 import { offsetBytes, temporaryDirectory, writeSettled } from "./site.ts";
 import { ask, Wire } from "./wire.ts";
+
+setDefaultTimeout(60_000);
 
 // Limits one apart, so that the last descriptor is wanted by this program, by the runtime and by the kernel.
 testWith("prlimit").each([64, 65, 66])("With %d descriptors", async (limit) => {

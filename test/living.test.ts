@@ -2,7 +2,7 @@
  * A tree that changes while it is served: a response is one version of its file or
  * ends early, and every request sees what is there now.
  */
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import {
   appendFileSync,
   closeSync,
@@ -18,6 +18,8 @@ import {
 import { join } from "node:path";
 import { offsetBytes, settle, SETTLED, type Site, startSite, writeSettled } from "./site.ts";
 import { ask, Wire } from "./wire.ts";
+
+setDefaultTimeout(60_000);
 
 /** Larger than all socket buffers of a reader that has stopped. */
 const LARGE = 32 * 1024 * 1024;

@@ -1,5 +1,5 @@
 /** Never outside the root, never a hang: names, links and special files, on the wire. */
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import {
   chmodSync,
   mkdirSync,
@@ -15,6 +15,8 @@ import { startBinary } from "./binary.ts";
 import { run, testWith } from "./clients.ts";
 import { type Site, startSite, temporaryDirectory, writeSettled } from "./site.ts";
 import { ask, Wire } from "./wire.ts";
+
+setDefaultTimeout(60_000);
 
 const SECRET = "SECRET";
 

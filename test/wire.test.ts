@@ -1,5 +1,5 @@
 /** HTTP/1.1 as it stands on the wire, where `fetch` would hide it. */
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { appendFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { InFlight } from "../files/in-flight.ts";
@@ -7,6 +7,8 @@ import { OpenFiles } from "../files/open-file.ts";
 import { serve, type Site as ServedSite } from "../server.ts";
 import { offsetBytes, type Site, startSite, writeSettled } from "./site.ts";
 import { ask, Wire, type WireResponse } from "./wire.ts";
+
+setDefaultTimeout(60_000);
 
 const SMALL = offsetBytes(64);
 /** Past what is read before an answer begins, so that the runtime streams it. */
