@@ -1,0 +1,141 @@
+/** Remembered files: the bound, the order, and that nobody's descriptor is closed under them. */
+import { expect, test } from "bun:test";
+import {
+  fstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { temporaryDirectory } from "../test/site.ts";
+import { OpenFile, OpenFiles } from "./open-file.ts";
+
+function openFile(path: string): OpenFile {
+  const descriptor = openSync(path, "r");
+  return new OpenFile(descriptor, path, "name", fstatSync(descriptor, { bigint: true }));
+}
+
+/** How many descriptors of this process are open on something below `directory`. */
+function descriptorsBelow(directory: string): number {
+  return readdirSync("/proc/self/fd").filter((descriptor) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${descriptor}`).startsWith(`${directory}/`);
+    } catch {
+      return false;
+    }
+  }).length;
+}
+
+const LOOK = { bigint: true } as const;
+
+test.if(process.platform === "linux")(
+  "No more are remembered than the bound, the least recent goes first",
+  () => {
+    const directory = temporaryDirectory();
+    const paths = Array.from({ length: 5 }, (_, n) => join(directory, `file${n}`));
+    for (const path of paths) writeFileSync(path, path);
+    const [first = ""] = paths;
+    const files = new OpenFiles(3);
+    const seen: unknown[] = [];
+    for (const path of paths) {
+      using file = openFile(path);
+      files.remember(file);
+      // The first is asked for again and again, and stays.
+      files.find(first, statSync(first, LOOK))?.release();
+      seen.push([files.size, descriptorsBelow(directory)]);
+    }
+    const remembered = paths.filter((path) => {
+      const file = files.find(path, statSync(path, LOOK));
+      file?.release();
+      return file !== undefined;
+    });
+    while (files.forgetOldest());
+    seen.push(
+      remembered.map((path) => paths.indexOf(path)),
+      descriptorsBelow(directory),
+    );
+    rmSync(directory, { recursive: true });
+    expect(seen).toEqual([
+      [1, 1],
+      [2, 2],
+      [3, 3],
+      // The one just made is still held by its maker when the oldest has gone.
+      [3, 3],
+      [3, 3],
+      [0, 3, 4],
+      0,
+    ]);
+  },
+);
+
+test.if(process.platform === "linux")(
+  "A forgotten file stays open until the last user lets go",
+  () => {
+    const directory = temporaryDirectory();
+    const path = join(directory, "file");
+    writeFileSync(path, "OLD");
+    const files = new OpenFiles(3);
+    const made = openFile(path);
+    files.remember(made);
+    made.release();
+    const user = files.find(path, statSync(path, LOOK));
+    writeFileSync(`${path}.new`, "NEW");
+    renameSync(`${path}.new`, path);
+    const replaced = files.find(path, statSync(path, LOOK));
+    const bytes = Buffer.alloc(3);
+    readSync(user?.descriptor ?? -1, bytes, 0, 3, 0);
+    const before = descriptorsBelow(directory);
+    user?.release();
+    const after = descriptorsBelow(directory);
+    rmSync(directory, { recursive: true });
+    expect({ replaced, bytes: bytes.toString(), before, after }).toEqual({
+      replaced: undefined,
+      bytes: "OLD",
+      before: 1,
+      after: 0,
+    });
+  },
+);
+
+test.each<[string, (path: string) => void, boolean]>([
+  ["left alone", () => {}, true],
+  ["written to", (path) => writeFileSync(path, "NEW"), false],
+  [
+    "replaced by one of the same size",
+    (path) => {
+      writeFileSync(`${path}.new`, "NEW");
+      renameSync(`${path}.new`, path);
+    },
+    false,
+  ],
+  [
+    "renamed away and back",
+    (path) => {
+      renameSync(path, `${path}.away`);
+      renameSync(`${path}.away`, path);
+    },
+    false,
+  ],
+])("A file that was %s is found again: only when nothing about it changed", (_, change, found) => {
+  const directory = temporaryDirectory();
+  const path = join(directory, "file");
+  writeFileSync(path, "OLD");
+  const files = new OpenFiles(3);
+  const made = openFile(path);
+  files.remember(made);
+  made.release();
+  // The clock of a file system may stand for some milliseconds.
+  const stamp = statSync(path, LOOK).ctimeNs;
+  do change(path);
+  while (!found && statSync(path, LOOK).ctimeNs === stamp);
+  const file = files.find(path, statSync(path, LOOK));
+  file?.release();
+  while (files.forgetOldest());
+  rmSync(directory, { recursive: true });
+  expect(file !== undefined).toBe(found);
+});
