@@ -5,16 +5,7 @@
  * processors: the server has one, the load the other. The file is in memory
  * (/dev/shm), so that no disk is measured.
  */
-import {
-  chmodSync,
-  closeSync,
-  mkdtempSync,
-  openSync,
-  rmSync,
-  utimesSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { arch, cpus, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -22,7 +13,7 @@ import { build } from "../deploy/build.ts";
 import { measureLatencies } from "./open-loop.ts";
 import { type Peer, peers } from "./peers.ts";
 import { memory } from "./processes.ts";
-import { row, spread, table } from "./table.ts";
+import { freePort, row, spread, table, writeFile } from "./setup.ts";
 import { measure } from "./wrk.ts";
 
 const KIB = 1024;
@@ -281,11 +272,6 @@ function stopAll(running: readonly Running[]): void {
   for (const { child } of running) child.kill("SIGTERM");
 }
 
-function freePort(): number {
-  using server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  return server.port;
-}
-
 async function answers(port: number): Promise<boolean> {
   try {
     const response = await fetch(`http://127.0.0.1:${port}/data/file`, {
@@ -296,14 +282,6 @@ async function answers(port: number): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-function writeFile(path: string, length: number): void {
-  const descriptor = openSync(path, "w");
-  const chunk = Buffer.alloc(16 * MIB, "rangesrv");
-  for (let written = 0; written < length; written += chunk.length) writeSync(descriptor, chunk);
-  closeSync(descriptor);
-  utimesSync(path, 1e9, 1e9);
 }
 
 function size(window: number | undefined): string {

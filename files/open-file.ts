@@ -27,6 +27,11 @@ export class OpenFile implements Disposable {
     this.#stats = stats;
   }
 
+  /** The number of the device that it is on. */
+  get device(): bigint {
+    return this.#stats.dev;
+  }
+
   /** What a GET of it sends. A representation that has settled stays as it is. */
   representAt(now: number): Representation {
     if (this.#settled !== undefined) return this.#settled;

@@ -16,6 +16,7 @@ import { FileChanged } from "./failure.ts";
 import type { InFlight } from "./in-flight.ts";
 import { pathOf } from "./locate.ts";
 import type { OpenFile } from "./open-file.ts";
+import { isResident, readResident, warm } from "./page-cache.ts";
 import { isBeingWritten, isSameVersion, versionOf } from "./version.ts";
 
 /** Bytes. Up to here reading beats sendfile or nearly does, and a slow client holds no more of it. */
@@ -51,20 +52,48 @@ export function respond(plan: Plan, { request, now }: Asked): Response {
 }
 
 /**
- * Answers from an open file, which stays the caller's to release.
+ * Answers from an open file, which stays the caller's to release: at once when the
+ * bytes are in memory, else when another thread has read them.
  * Throws FileChanged when the file became another version before the answer began.
  */
-export function respondFromFile(plan: Plan, file: OpenFile, exchange: Exchange): Response {
-  const { status, fields, content } = plan;
+export function respondFromFile(
+  plan: Plan,
+  file: OpenFile,
+  exchange: Exchange,
+): Response | Promise<Response> {
+  const { content } = plan;
   if (content.kind === "none" || content.kind === "text" || exchange.request.method === "HEAD") {
     return respond(plan, exchange);
   }
+  const windows = windowsOf(content);
+  const [window] = windows;
+  const length = contentLength(content) ?? 0;
+  if (content.kind !== "parts" && window !== undefined && length <= READ_AT_ONCE && length > 0) {
+    // Asking whether a small window is there and reading it are the same call.
+    const bytes = buffer.subarray(0, length);
+    if (readResident(file, bytes, window.start)) {
+      checkVersion(file, exchange.now);
+      return new Response(bytes, { status: plan.status, headers: plan.fields });
+    }
+  }
+  const cold = windows.filter(({ start, end }) => end > start && !isResident(file, { start, end }));
+  if (cold.length === 0) return send(plan, content, file, exchange);
+  file.retain();
+  return Promise.all(cold.map((each) => warm(file, each)))
+    .then(() => send(plan, content, file, exchange))
+    .finally(() => file.release());
+}
+
+function send(
+  { status, fields }: Plan,
+  content: FileContent,
+  file: OpenFile,
+  exchange: Exchange,
+): Response {
   const length = contentLength(content) ?? 0;
   if (length <= READ_AT_ONCE) {
-    return new Response(readContent(content, length, file, exchange.now), {
-      status,
-      headers: fields,
-    });
+    const bytes = readContent(content, length, file, exchange.now);
+    return new Response(bytes, { status, headers: fields });
   }
   exchange.server.timeout(exchange.request, LONGEST_PAUSE);
   const body =
@@ -76,6 +105,11 @@ export function respondFromFile(plan: Plan, file: OpenFile, exchange: Exchange):
 
 /** Content that is bytes of a file. */
 type FileContent = Extract<Plan["content"], { kind: "whole" | "window" | "parts" }>;
+
+function windowsOf(content: FileContent): readonly Window[] {
+  if (content.kind === "parts") return content.multipart.parts.map(({ window }) => window);
+  return [windowOf(content)];
+}
 
 function windowOf(content: Exclude<FileContent, { kind: "parts" }>): Window {
   return content.kind === "window" ? content.window : { start: 0, end: content.completeLength };

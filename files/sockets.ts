@@ -3,8 +3,9 @@
  * ending a connection in the middle of a response, and sparing a listener that is
  * about to close. Linux only; elsewhere nothing here has an effect.
  */
-import { dlopen, ptr } from "bun:ffi";
+import { ptr } from "bun:ffi";
 import { readdirSync } from "node:fs";
+import { openLibc } from "./libc.ts";
 
 /** The far end of a connection as `server.requestIP` gives it. */
 export interface Peer {
@@ -30,7 +31,7 @@ const SYMBOLS = {
   shutdown: { args: ["int", "int"], returns: "int" },
 } as const;
 
-const libc = openLibc();
+const libc = openLibc(SYMBOLS);
 
 /** Whether connections can be ended here. */
 export const CAN_END_CONNECTIONS = libc !== undefined;
@@ -140,17 +141,4 @@ function listDescriptors(): string[] | undefined {
     if (code === "EMFILE" || code === "ENFILE") return undefined;
     throw error;
   }
-}
-
-function openLibc() {
-  if (process.platform !== "linux") return undefined;
-  const musl = process.arch === "arm64" ? "libc.musl-aarch64.so.1" : "libc.musl-x86_64.so.1";
-  for (const name of ["libc.so.6", musl]) {
-    try {
-      return dlopen(name, SYMBOLS).symbols;
-    } catch (error) {
-      if (!(error instanceof Error)) throw error;
-    }
-  }
-  return undefined;
 }

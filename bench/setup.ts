@@ -1,4 +1,19 @@
-/** Figures as Markdown: medians with their spread. */
+/** What every comparison needs: figures as Markdown, a file to serve, a port. */
+import { closeSync, openSync, utimesSync, writeSync } from "node:fs";
+
+/** Writes a file of `length` bytes that looks as if it came to rest long ago. */
+export function writeFile(path: string, length: number): void {
+  const descriptor = openSync(path, "w");
+  const chunk = Buffer.alloc(Math.min(length, 16 * 1024 * 1024), "rangesrv");
+  for (let written = 0; written < length; written += chunk.length) writeSync(descriptor, chunk);
+  closeSync(descriptor);
+  utimesSync(path, 1e9, 1e9);
+}
+
+export function freePort(): number {
+  using server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  return server.port;
+}
 
 /** `median (lowest–highest)`, to so many decimals. */
 export function spread(values: readonly number[], decimals = 0): string {

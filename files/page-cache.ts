@@ -1,0 +1,90 @@
+/**
+ * Whether bytes of a file are in memory, and how they get there without stalling
+ * everybody else. The runtime reads and sends on the one thread that serves all
+ * connections, so a disk that takes ten milliseconds takes them from each.
+ *
+ * Linux tells by preadv2(2) with RWF_NOWAIT, which fails where it would wait; the
+ * bytes are then read once on another thread before the answer begins. Elsewhere,
+ * and on file systems that can't tell (tmpfs, for one), all is taken to be there.
+ */
+import { ptr } from "bun:ffi";
+import { read } from "node:fs";
+import type { Window } from "../range.ts";
+import { openLibc } from "./libc.ts";
+import type { OpenFile } from "./open-file.ts";
+
+const RWF_NOWAIT = 8;
+
+/** Bytes between two probes of a window: readahead brings pages in by the hundred. */
+const STRIDE = 256 * 1024;
+
+/**
+ * Bytes read ahead of an answer, at most. Pieces of a swarm are no larger, and behind
+ * it the kernel reads ahead of what is sent by itself.
+ */
+const MOST_WARMED = 16 * 1024 * 1024;
+
+/** Bytes read in one go on the other thread. */
+const CHUNK = 1024 * 1024;
+
+// musl has it since 1.2.5.
+const libc = openLibc({
+  preadv2: { args: ["int", "ptr", "int", "i64", "int"], returns: "i64" },
+});
+/** struct iovec: address (8), length (8). */
+const iovec = new BigUint64Array(2);
+const probe = new Uint8Array(1);
+
+/** Devices whose file systems can't tell. */
+const untold = new Set<bigint>();
+
+/** Whether a window, as far as the probes tell, can be read without waiting for a disk. */
+export function isResident(file: OpenFile, { start, end }: Window): boolean {
+  if (!canTell(file)) return true;
+  const last = Math.min(end, start + MOST_WARMED) - 1;
+  for (let position = start; position < last; position += STRIDE) {
+    if (!readNow(file, probe, position)) return false;
+  }
+  return readNow(file, probe, last);
+}
+
+/** Fills `bytes` from `position` on; false, with nothing to be relied on in them, when that would wait. */
+export function readResident(file: OpenFile, bytes: Uint8Array, position: number): boolean {
+  return canTell(file) && readNow(file, bytes, position);
+}
+
+/** Whether this file's system can tell what is in memory. */
+export function canTell(file: OpenFile): boolean {
+  return libc !== undefined && !untold.has(file.device);
+}
+
+/** Reads the beginning of a window into the page cache on another thread. */
+export async function warm(file: OpenFile, { start, end }: Window): Promise<void> {
+  const scratch = Buffer.allocUnsafe(Math.min(CHUNK, end - start));
+  const limit = Math.min(end, start + MOST_WARMED);
+  for (let position = start; position < limit;) {
+    const length = Math.min(scratch.length, limit - position);
+    const count = await readAt(file.descriptor, scratch, length, position);
+    // A file that has become shorter is found out by whoever answers from it.
+    if (count === 0) return;
+    position += count;
+  }
+  // What was just read and still can't be had without waiting is on a file system that doesn't tell.
+  if (!readNow(file, probe, start)) untold.add(file.device);
+}
+
+function readNow({ descriptor }: OpenFile, bytes: Uint8Array, position: number): boolean {
+  iovec[0] = BigInt(ptr(bytes));
+  iovec[1] = BigInt(bytes.length);
+  const count = libc?.preadv2(descriptor, iovec, 1, position, RWF_NOWAIT);
+  return Number(count) === bytes.length;
+}
+
+function readAt(descriptor: number, bytes: Buffer, length: number, position: number) {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  read(descriptor, bytes, 0, length, position, (error, count) => {
+    if (error === null) resolve(count);
+    else reject(error);
+  });
+  return promise;
+}
