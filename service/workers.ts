@@ -220,6 +220,7 @@ export class Supervisor {
     }
     this.#stopping = true;
     this.tell(`stopping ${this.#running.size} workers`);
+    if (this.#running.size === 0) process.exit(0);
     for (const worker of this.#running) send(worker, { kind: "stop" });
   }
 }

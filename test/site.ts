@@ -39,9 +39,17 @@ export function startSite(
   };
 }
 
-/** An empty directory, by its real path. */
+/** An empty directory, by its real path; what is left of it goes when the tests are over. */
 export function temporaryDirectory(): string {
-  return realpathSync(mkdtempSync(join(tmpdir(), "rangesrv-")));
+  const directory = realpathSync(mkdtempSync(join(tmpdir(), "rangesrv-")));
+  made.push(directory);
+  return directory;
+}
+
+const made: string[] = [];
+
+export function removeTemporaryDirectories(): void {
+  for (const directory of made.splice(0)) rmSync(directory, { recursive: true, force: true });
 }
 
 /** 2001-09-09: long settled, so that entity tags are strong. */

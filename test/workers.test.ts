@@ -173,16 +173,20 @@ test.if(LINUX)("kill -9 of the supervisor leaves no orphan", async () => {
   expect(workers.length).toBe(3);
 });
 
-test.if(LINUX)(
-  "SIGTERM to the whole group finishes what is in flight and ends with 0",
-  async () => {
+// As systemd and a terminal send it: to the supervisor and to each worker, in no order.
+test.if(LINUX).each([["supervisor"], ["workers"]])(
+  "SIGTERM to the whole group, %s first, finishes what is in flight and ends with 0",
+  async (first) => {
     await using running = await startWorkers("2");
-    const workers = children(running.process.pid);
+    const supervisor = running.process.pid;
+    const workers = children(supervisor);
     using wire = await Wire.connect(running.port);
     wire.request("GET", "/data/large");
     await wire.waitFor(1_000);
     wire.pause();
-    for (const pid of [running.process.pid, ...workers]) process.kill(pid, "SIGTERM");
+    const group = first === "workers" ? [...workers, supervisor] : [supervisor, ...workers];
+    // One that has nothing to do may have ended before its turn.
+    await run(["kill", "-TERM", ...group.map(String)]);
     await running.printed("stopping");
     wire.resume();
     const { body, complete } = await wire.response();
@@ -195,6 +199,14 @@ test.if(LINUX)(
     });
   },
 );
+
+test.if(LINUX)("SIGTERM when every worker has just ended ends the supervisor too", async () => {
+  await using running = await startWorkers("2");
+  const workers = children(running.process.pid);
+  await run(["kill", "-KILL", ...workers.map(String)]);
+  running.process.kill("SIGTERM");
+  expect(await running.process.exited).toBe(0);
+});
 
 test.if(LINUX)("A second SIGTERM ends all at once", async () => {
   await using running = await startWorkers("2");
