@@ -225,8 +225,13 @@ export class Supervisor {
   }
 }
 
+/** A worker that has just ended can't be told, and needn't be: its end is heard next. */
 function send(worker: Worker | undefined, message: ToWorker): void {
-  if (worker?.process.exitCode === null) worker.process.send(message);
+  try {
+    worker?.process.send(message);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+  }
 }
 
 /** This program again, with the same arguments. */
