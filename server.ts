@@ -34,7 +34,7 @@ export interface Site {
 }
 
 /** How often an answer is begun again when its file changes under it. */
-const ATTEMPTS = 3;
+const ATTEMPTS = 10;
 
 /** Answers one request. Never throws and never rejects. */
 export function serve(
@@ -42,7 +42,12 @@ export function serve(
   request: Request,
   server: Bun.Server<undefined>,
 ): Response | Promise<Response> {
-  const response = begin(site, request, server);
+  const { inFlight } = site;
+  const exchange: Exchange = { request, server, inFlight, now: Date.now() };
+  // What this connection was sent before must have been complete.
+  const broken = inFlight.size > 0 && !inFlight.release(server.requestIP(request));
+  if (broken) return answerFailure(site, new FileChanged(), exchange);
+  const response = attempt(site, exchange, ATTEMPTS);
   if (!site.lastCalls.called) return response;
   return Promise.resolve(response).then((last) => {
     last.headers.set("connection", "close");
@@ -50,25 +55,17 @@ export function serve(
   });
 }
 
-/** Begins an answer, and begins it anew when its file changes under it. */
-function begin(
-  site: Site,
-  request: Request,
-  server: Bun.Server<undefined>,
-): Response | Promise<Response> {
-  const { inFlight } = site;
-  const exchange: Exchange = { request, server, inFlight, now: Date.now() };
-  const unfinished = inFlight.size > 0 && !inFlight.release(server.requestIP(request));
-  if (unfinished) return answerFailure(site, new FileChanged(), exchange);
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const response = answer(site, exchange);
-      if (!(response instanceof Promise)) return response;
-      return response.catch((error: unknown) => answerFailure(site, error, exchange));
-    } catch (error) {
-      const again = error instanceof FileChanged && attempt < ATTEMPTS;
-      if (!again) return answerFailure(site, error, exchange);
-    }
+/** Answers, and begins anew up to so many times when the file changes before the answer begins. */
+function attempt(site: Site, exchange: Exchange, attempts: number): Response | Promise<Response> {
+  function failOrRepeat(error: unknown): Response | Promise<Response> {
+    const repeat = error instanceof FileChanged && attempts > 1;
+    return repeat ? attempt(site, exchange, attempts - 1) : answerFailure(site, error, exchange);
+  }
+  try {
+    const response = answer(site, exchange);
+    return response instanceof Promise ? response.catch(failOrRepeat) : response;
+  } catch (error) {
+    return failOrRepeat(error);
   }
 }
 

@@ -29,7 +29,13 @@ interface Streamed {
   readonly file: OpenFile;
   readonly beingWritten: boolean;
   version: Version;
+  /** Whether the last look found a new date and nothing more. */
+  suspected: boolean;
   readonly readers: Set<string>;
+}
+
+function look({ descriptor }: OpenFile): Version {
+  return versionOf(fstatSync(descriptor, { bigint: true }));
 }
 
 export class InFlight {
@@ -54,7 +60,8 @@ export class InFlight {
     let streamed = this.#byFile.get(file);
     if (streamed === undefined) {
       const { version } = file;
-      streamed = { file, version, beingWritten: isBeingWritten(version, now), readers: new Set() };
+      const beingWritten = isBeingWritten(version, now);
+      streamed = { file, version, beingWritten, suspected: false, readers: new Set() };
       this.#byFile.set(file, streamed);
       file.retain();
     }
@@ -70,7 +77,7 @@ export class InFlight {
 
   /**
    * The connection to `peer` asks again: what it was sent before is over. Answers
-   * false, and ends the connection, when that may not have been complete: a file that
+   * false, and ends the connection, when that can't have been complete: a file that
    * shrank leaves a body owed, and no other answer may stand in its place.
    */
   release(peer: Peer | null): boolean {
@@ -78,7 +85,7 @@ export class InFlight {
     const reader = peerKey(peer);
     const streamed = this.#byReader.get(reader);
     if (streamed === undefined) return true;
-    const complete = this.#isUnchanged(streamed);
+    const complete = look(streamed.file).size >= streamed.version.size;
     if (!complete) this.#end(new Set([reader]));
     this.#release(reader);
     return complete;
@@ -104,11 +111,18 @@ export class InFlight {
     else this.#lookIn(Math.max(LOOK_EVERY, SHARE * (performance.now() - began)));
   }
 
+  /**
+   * A write dates the file before it makes it longer. So one that is still being
+   * written gets a second look before a new date without growth counts as a change.
+   */
   #isUnchanged(streamed: Streamed): boolean {
-    const after = versionOf(fstatSync(streamed.file.descriptor, { bigint: true }));
+    const after = look(streamed.file);
     const unchanged = isSameVersion(streamed.version, after, streamed.beingWritten);
     if (unchanged) streamed.version = after;
-    return unchanged;
+    const suspected = streamed.suspected;
+    streamed.suspected =
+      !unchanged && streamed.beingWritten && after.size === streamed.version.size;
+    return unchanged || (streamed.suspected && !suspected);
   }
 
   /** Those that can't be ended for want of a descriptor stay, and the next look tries again. */
