@@ -1,0 +1,39 @@
+/** The service unit as systemd reads it. The tools need no running systemd. */
+import { expect, setDefaultTimeout } from "bun:test";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { binary } from "./binary.ts";
+import { run, testWith } from "./clients.ts";
+import { temporaryDirectory } from "./site.ts";
+
+setDefaultTimeout(60_000);
+
+const UNIT = join(import.meta.dir, "../deploy/rangesrv.service");
+const EXECUTABLE = "/usr/local/bin/rangesrv";
+
+/** From 0, which is everything closed, to 10. */
+const MOST_EXPOSED = 2;
+
+testWith("systemd-analyze")("systemd finds no fault in the unit", async () => {
+  const unit = readFileSync(UNIT, "utf8");
+  expect(unit).toContain(`\nExecStart=${EXECUTABLE} /srv/rangesrv\n`);
+  // What it starts must exist, so the copy starts the executable just built.
+  const copy = join(temporaryDirectory(), "rangesrv.service");
+  writeFileSync(copy, unit.replaceAll(EXECUTABLE, await binary()));
+  // A fault in a unit that this machine has beside it is none of ours.
+  const { exitCode, stdout, stderr } = await run(["systemd-analyze", "verify", copy]);
+  const about = `${stdout}${stderr}`.split("\n").filter((line) => line.includes("rangesrv"));
+  expect({ exitCode, about }).toEqual({ exitCode: 0, about: [] });
+});
+
+testWith("systemd-analyze")("the unit leaves little exposed", async () => {
+  const { stdout } = await run([
+    "systemd-analyze",
+    "security",
+    "--no-pager",
+    "--offline=true",
+    UNIT,
+  ]);
+  const level = /Overall exposure level for rangesrv\.service: (\d+\.\d+)/.exec(stdout)?.[1];
+  expect(Number(level)).toBeLessThan(MOST_EXPOSED);
+});

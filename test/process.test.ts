@@ -1,0 +1,415 @@
+/**
+ * The executable as an operator meets it: what it says, what it refuses to start with,
+ * what its options change, and how signals end it.
+ */
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
+import { dirname, join } from "node:path";
+import { version } from "../package.json" with { type: "json" };
+import { binary, type Running, startBinary } from "./binary.ts";
+import { type Ran, run, testWith } from "./clients.ts";
+import { offsetBytes, temporaryDirectory, writeSettled } from "./site.ts";
+import { ask, Wire } from "./wire.ts";
+
+setDefaultTimeout(60_000);
+
+/** A directory to serve: a file, a hidden file, and links to a file inside, to one outside and to itself. */
+const ROOT = (() => {
+  const parent = temporaryDirectory();
+  const root = join(parent, "root");
+  mkdirSync(root);
+  writeFileSync(join(root, "file"), "FILE");
+  writeFileSync(join(root, ".hidden"), "HIDDEN");
+  writeFileSync(join(parent, "outside"), "OUTSIDE");
+  symlinkSync("file", join(root, "within"));
+  symlinkSync("../outside", join(root, "without"));
+  symlinkSync("circle", join(parent, "circle"));
+  return root;
+})();
+const BESIDE = dirname(ROOT);
+
+const ADDRESSES = Object.values(networkInterfaces())
+  .flatMap((list) => list ?? [])
+  .filter(({ address }) => !address.startsWith("fe80:"));
+
+/** Runs it to its end, on a port of its own in case it starts to serve. */
+async function start(...args: readonly string[]): Promise<Ran> {
+  return await run([await binary(), "--port", "0", ...args]);
+}
+
+function mistake(line: string): Ran {
+  return { exitCode: 2, stdout: "", stderr: `rangesrv: ${line}\n` };
+}
+
+const SEE = "; see rangesrv --help";
+const PORT = `not 0 to 65535${SEE}`;
+const GRACE = `not whole seconds${SEE}`;
+const POLICY = `not inside, all or none${SEE}`;
+const PREFIX = `not a path of letters, digits and -._~${SEE}`;
+
+// [arguments, the line that is printed]
+const MISTAKES: [string[], string][] = [
+  [[], `Missing DIR, the directory to serve${SEE}`],
+  [[""], `Missing DIR, the directory to serve${SEE}`],
+  [[ROOT, "/srv"], `Cannot serve "/srv" too: one directory at a time${SEE}`],
+  [["absent"], 'Cannot serve "absent": no such directory'],
+  [["--", "--help"], 'Cannot serve "--help": no such directory'],
+  [["two\nlines"], 'Cannot serve "two lines": no such directory'],
+  [[`${ROOT}/file`], `Cannot serve "${ROOT}/file": not a directory`],
+  [[`${ROOT}/file/x`], `Cannot serve "${ROOT}/file/x": not a directory`],
+  [[`${BESIDE}/circle`], `Cannot serve "${BESIDE}/circle": its symbolic links lead in a circle`],
+  [["--nope", ROOT], `Unknown option '--nope'${SEE}`],
+  [["-x", ROOT], `Unknown option '-x'${SEE}`],
+  [["--help", "--nope"], `Unknown option '--nope'${SEE}`],
+  [["--quiet=yes", ROOT], `Option '--quiet' does not take an argument${SEE}`],
+  [["--port", "-1", ROOT], `Option '--port' argument is ambiguous${SEE}`],
+  [["--port=-1", ROOT], `Cannot use port "-1": ${PORT}`],
+  [["--port", "65536", ROOT], `Cannot use port "65536": ${PORT}`],
+  [["--port", "99999999999999999999", ROOT], `Cannot use port "99999999999999999999": ${PORT}`],
+  [["--port", "80.5", ROOT], `Cannot use port "80.5": ${PORT}`],
+  [["--port", "0x50", ROOT], `Cannot use port "0x50": ${PORT}`],
+  [["--port", "1e3", ROOT], `Cannot use port "1e3": ${PORT}`],
+  [["--port", " 80", ROOT], `Cannot use port " 80": ${PORT}`],
+  [["--port", "http", ROOT], `Cannot use port "http": ${PORT}`],
+  [["--port", "", ROOT], `Cannot use port "": ${PORT}`],
+  [["--port", ROOT], `Cannot use port "${ROOT}": ${PORT}`],
+  [["--grace", "soon", ROOT], `Cannot use grace "soon": ${GRACE}`],
+  [["--grace", "1.5", ROOT], `Cannot use grace "1.5": ${GRACE}`],
+  [["--grace=-1", ROOT], `Cannot use grace "-1": ${GRACE}`],
+  [["--grace", "2000001", ROOT], `Cannot use grace "2000001": ${GRACE}`],
+  [["--symlinks", "some", ROOT], `Cannot use symlinks "some": ${POLICY}`],
+  [["--symlinks", "All", ROOT], `Cannot use symlinks "All": ${POLICY}`],
+  [["--prefix", "", ROOT], `Cannot use prefix "": ${PREFIX}`],
+  [["--prefix", "a b", ROOT], `Cannot use prefix "a b": ${PREFIX}`],
+  [["--prefix", "/a/../b", ROOT], `Cannot use prefix "/a/../b": ${PREFIX}`],
+  [["--prefix", "/%41/", ROOT], `Cannot use prefix "/%41/": ${PREFIX}`],
+  [["--host", "", ROOT], `Cannot use host "": not an address${SEE}`],
+  [["--host", "[::1]", ROOT], `Cannot use host "[::1]": not an address${SEE}`],
+  [["--host", "*", ROOT], `Cannot use host "*": not an address${SEE}`],
+  [["--host", "::1::", ROOT], `Cannot use host "::1::": not an address${SEE}`],
+  [["--host", "http://a/", ROOT], `Cannot use host "http://a/": not an address${SEE}`],
+  [["--host", "a..b", ROOT], "Cannot listen on a..b, port 0: no such host"],
+  // RFC 5737: an address for documentation, which no machine has.
+  [
+    ["--host", "203.0.113.1", ROOT],
+    "Cannot listen on 203.0.113.1, port 0: this machine has no such address",
+  ],
+];
+
+test.each(MISTAKES)("%p is a mistake", async (args, line) => {
+  expect(await start(...args)).toEqual(mistake(line));
+});
+
+test("--help fits a terminal of 80 columns and 24 lines, with examples", async () => {
+  const { exitCode, stdout, stderr } = await start("--help");
+  const lines = stdout.split("\n");
+  const wide = lines.filter((line) => line.length > 80);
+  expect({ exitCode, stderr, wide }).toEqual({ exitCode: 0, stderr: "", wide: [] });
+  // One line is left for the prompt.
+  expect(lines.length).toBeLessThanOrEqual(24);
+  expect(stdout).toContain("\nExamples:\n  rangesrv ");
+});
+
+testWith("git")("--version tells the version, the commit built from and the runtime", async () => {
+  const { exitCode, stdout, stderr } = await start("--version");
+  const [, number, commit, runtime] = /^rangesrv (\S+) \((.+), Bun (\S+)\)\n$/.exec(stdout) ?? [];
+  expect({ exitCode, stderr, number, runtime }).toEqual({
+    exitCode: 0,
+    stderr: "",
+    number: version,
+    runtime: Bun.version,
+  });
+  const git = (...args: string[]) => run(["git", ...args], import.meta.dir);
+  if ((await git("rev-parse", "HEAD")).exitCode !== 0) return expect(commit).toBe("no commit");
+  const { stdout: type } = await git("cat-file", "-t", commit?.replace(/\+$/, "") ?? "");
+  expect(type).toBe("commit\n");
+});
+
+testWith("setpriv")("a directory that may not be read is a mistake", async () => {
+  const shut = join(BESIDE, "shut");
+  mkdirSync(shut, { mode: 0o711 });
+  // Root may read everything. Another user must be let through to the executable first.
+  for (const path of [BESIDE, dirname(await binary())]) chmodSync(path, 0o755);
+  const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+  const wrapper = process.getuid?.() === 0 ? nobody : [];
+  if (wrapper.length === 0) chmodSync(shut, 0o311);
+  const ran = await run([...wrapper, await binary(), "--port", "0", shut]);
+  expect(ran).toEqual(mistake(`Cannot serve "${shut}": permission denied`));
+});
+
+test("a port in use is a mistake", async () => {
+  await using running = await startBinary([ROOT]);
+  const port = String(running.port);
+  const [all, one] = await Promise.all([
+    start("--port", port, ROOT),
+    start("--host", "127.0.0.1", "--port", port, ROOT),
+  ]);
+  expect([all, one]).toEqual([
+    mistake(`Cannot listen on port ${port}: the port is in use`),
+    mistake(`Cannot listen on 127.0.0.1, port ${port}: the port is in use`),
+  ]);
+});
+
+describe("where it listens", () => {
+  test("the banner names every address of both families, and each of them answers", async () => {
+    await using running = await startBinary([ROOT]);
+    const urls = ADDRESSES.map(({ address, family }) => {
+      const authority = family === "IPv6" ? `[${address}]` : address;
+      return `http://${authority}:${running.port}/data/`;
+    });
+    for (const url of urls) await running.printed(`  ${url}\n`);
+    const [first, ...lines] = running.stderr().trimEnd().split("\n");
+    expect(first).toBe(`${(await start("--version")).stdout.trim()} serves ${ROOT} at`);
+    expect(lines.map((line) => line.trim()).toSorted()).toEqual(urls.toSorted());
+    const answers = urls.map(async (url) => await (await fetch(`${url}file`)).text());
+    expect(await Promise.all(answers)).toEqual(urls.map(() => "FILE"));
+  });
+
+  test("--host listens there alone", async () => {
+    await using running = await startBinary(["--host", "127.0.0.1", ROOT]);
+    expect(running.stderr().split("\n").slice(1)).toEqual([`  ${running.origin}/data/`, ""]);
+    expect((await ask(running.port, "GET", "/data/file")).status).toBe(200);
+    const others = ADDRESSES.filter(({ address }) => address !== "127.0.0.1");
+    for (const { address } of others) {
+      expect(await isRefused(running.port, address)).toBe(true);
+    }
+  });
+});
+
+/** Serves on a port that was free a moment ago: without a banner nothing tells another. */
+async function startSilently(args: readonly string[], stderr: "pipe" | Bun.BunFile) {
+  const probe = Bun.serve({ port: 0, fetch: () => new Response() });
+  const port = probe.port ?? 0;
+  await probe.stop(true);
+  const command = [await binary(), "--port", String(port), ...args];
+  const child = Bun.spawn(command, { stdin: "ignore", stdout: "pipe", stderr });
+  while (child.exitCode === null && (await isRefused(port)));
+  return { child, port };
+}
+
+test("--quiet prints nothing, from the start to SIGTERM", async () => {
+  const { child, port } = await startSilently(["--quiet", ROOT], "pipe");
+  expect((await ask(port, "GET", "/data/file")).body.toString()).toBe("FILE");
+  child.kill("SIGTERM");
+  const printed = Promise.all([
+    child.exited,
+    child.stdout.text(),
+    (child.stderr as ReadableStream).text(),
+  ]);
+  expect(await printed).toEqual([0, "", ""]);
+});
+
+test.skipIf(process.platform !== "linux")("a log on a full disk ends nothing", async () => {
+  const { child, port } = await startSilently([ROOT], Bun.file("/dev/full"));
+  expect((await ask(port, "GET", "/data/file")).body.toString()).toBe("FILE");
+  child.kill("SIGTERM");
+  expect(await child.exited).toBe(0);
+});
+
+describe("options", () => {
+  // [options, target, status, body or Location]
+  const ANSWERS: [string, string, number, string][] = [
+    ["", "/data/file", 200, "FILE"],
+    ["", "/file", 404, ""],
+    ["", "/", 307, "/data/"],
+    ["--prefix /", "/file", 200, "FILE"],
+    ["--prefix /", "/data/file", 404, ""],
+    ["--prefix other", "/other/file", 200, "FILE"],
+    ["--prefix other", "/data/file", 404, ""],
+    ["--prefix other", "/otherfile", 404, ""],
+    ["--prefix other", "/", 307, "/other/"],
+    ["--prefix /a/b/", "/a/b/file", 200, "FILE"],
+    ["--prefix /a/b/", "/a/b", 308, "/a/b/"],
+    ["--prefix /a/b/", "/a/file", 404, ""],
+    ["", "/data/.hidden", 404, ""],
+    ["--dotfiles", "/data/.hidden", 200, "HIDDEN"],
+    ["", "/data/within", 200, "FILE"],
+    ["", "/data/without", 404, ""],
+    ["--symlinks inside", "/data/within", 200, "FILE"],
+    ["--symlinks inside", "/data/without", 404, ""],
+    ["--symlinks all", "/data/within", 200, "FILE"],
+    ["--symlinks all", "/data/without", 200, "OUTSIDE"],
+    ["--symlinks none", "/data/within", 404, ""],
+    ["--symlinks none", "/data/without", 404, ""],
+    ["--symlinks none", "/data/file", 200, "FILE"],
+  ];
+
+  test.each(ANSWERS)("%p: %s is answered with %d %p", async (options, target, status, text) => {
+    await using running = await startBinary([...words(options), ROOT]);
+    const { status: answered, fields, body } = await ask(running.port, "GET", target);
+    const told = answered === 200 ? body.toString() : (fields["location"] ?? "");
+    expect([answered, told]).toEqual([status, text]);
+  });
+
+  // [options, names listed]
+  const LISTINGS: [string, string][] = [
+    ["", "file within"],
+    ["--dotfiles", ".hidden file within"],
+    ["--symlinks all", "file within without"],
+    ["--symlinks none", "file"],
+  ];
+
+  test.each(LISTINGS)("%p: a listing names %p", async (options, names) => {
+    await using running = await startBinary([...words(options), ROOT]);
+    const { body } = await ask(running.port, "GET", "/data/", { Accept: "application/json" });
+    const entries = JSON.parse(body.toString()) as { readonly name: string }[];
+    expect(entries.map(({ name }) => name).toSorted()).toEqual(words(names));
+  });
+});
+
+function words(text: string): string[] {
+  return text.split(" ").filter((word) => word !== "");
+}
+
+describe("the end", () => {
+  /** More than the buffers of a connection hold, so that a reader that pauses is waited for. */
+  const LARGE = offsetBytes(16 * 1024 * 1024);
+  const directory = temporaryDirectory();
+  writeSettled(join(directory, "large"), LARGE);
+  writeSettled(join(directory, "small"), "SMALL");
+
+  /** Asks for the large file and stops reading once the answer has begun. */
+  async function stall(running: Running, fields: Record<string, string> = {}): Promise<Wire> {
+    const wire = await Wire.connect(running.port);
+    wire.request("GET", "/data/large", fields);
+    await wire.waitFor(1);
+    wire.pause();
+    return wire;
+  }
+
+  /** How it ended, with the lines after its banner. */
+  async function end(running: Running) {
+    const exitCode = await running.process.exited;
+    // No line has a NUL in it: this waits for the last one.
+    await running.printed("\0").catch(() => {});
+    const lines = running
+      .stderr()
+      .split("\n")
+      .filter((line) => line.startsWith("rangesrv: "));
+    return { exitCode, lines };
+  }
+
+  test.each(["SIGTERM", "SIGINT"] as const)("%s with nothing in flight", async (signal) => {
+    await using running = await startBinary([directory]);
+    running.process.kill(signal);
+    expect(await end(running)).toEqual({ exitCode: 0, lines: ["rangesrv: stopping; 0 in flight"] });
+  });
+
+  test.each([
+    ["SIGTERM", {}],
+    ["SIGINT", {}],
+    ["SIGTERM", { Range: "bytes=1-16777215" }],
+  ] as const)("%s with a download in flight (%p)", async (signal, fields) => {
+    await using running = await startBinary([directory]);
+    using wire = await stall(running, fields);
+    running.process.kill(signal);
+    await running.printed("stopping; 1 in flight");
+    await untilRefused(running.port);
+    wire.resume();
+    const { complete, body } = await wire.response();
+    expect({ complete, same: body.equals("Range" in fields ? LARGE.subarray(1) : LARGE) }).toEqual({
+      complete: true,
+      same: true,
+    });
+    expect(await end(running)).toEqual({ exitCode: 0, lines: ["rangesrv: stopping; 1 in flight"] });
+  });
+
+  test("a multipart answer in flight is finished too", async () => {
+    await using running = await startBinary([directory]);
+    using wire = await stall(running, { Range: "bytes=0-7999999,8000001-16777214" });
+    running.process.kill("SIGTERM");
+    await running.printed("stopping; 1 in flight");
+    wire.resume();
+    const { complete, body } = await wire.response();
+    const parts = [LARGE.subarray(0, 8000000), LARGE.subarray(8000001, 16777215)];
+    expect({ complete, parts: parts.map((part) => body.includes(part)) }).toEqual({
+      complete: true,
+      parts: [true, true],
+    });
+    expect((await end(running)).exitCode).toBe(0);
+  });
+
+  test("a connection that asks for nothing doesn't delay it", async () => {
+    await using running = await startBinary(["--grace", "3", directory]);
+    using silent = await Wire.connect(running.port);
+    using idle = await Wire.connect(running.port);
+    idle.request("GET", "/data/small");
+    expect((await idle.response()).complete).toBe(true);
+    running.process.kill("SIGTERM");
+    expect(await end(running)).toEqual({ exitCode: 0, lines: ["rangesrv: stopping; 0 in flight"] });
+    expect((await idle.untilClosed()).length).toBe(0);
+    // The kernel may never have told the program of this one: it hears of the end when it asks.
+    silent.request("GET", "/data/small");
+    expect((await silent.untilClosed()).length).toBe(0);
+  });
+
+  // The runtime may take it for a request in flight or for an idle connection.
+  test.each(["first", "second"])(
+    "half of a %s request delays it for the grace at most",
+    async (which) => {
+      await using running = await startBinary(["--grace", "1", directory]);
+      using wire = await Wire.connect(running.port);
+      if (which === "second") {
+        wire.request("GET", "/data/small");
+        expect((await wire.response()).complete).toBe(true);
+      }
+      wire.send("GET /data/small HTTP/1.1\r\nHost:");
+      running.process.kill("SIGTERM");
+      const { exitCode, lines } = await end(running);
+      const rest = (await wire.untilClosed()).length;
+      expect({ exitCode, line: lines[0], rest }).toEqual({
+        exitCode: 0,
+        line: "rangesrv: stopping; 0 in flight",
+        rest: 0,
+      });
+    },
+  );
+
+  test("a reader that stalls is waited for until the grace is over", async () => {
+    await using running = await startBinary(["--grace", "1", directory]);
+    using wire = await stall(running);
+    running.process.kill("SIGTERM");
+    expect(await end(running)).toEqual({
+      exitCode: 0,
+      lines: ["rangesrv: stopping; 1 in flight", "rangesrv: still 1 in flight after 1 s"],
+    });
+    wire.resume();
+    expect((await wire.response()).complete).toBe(false);
+  });
+
+  test.each([
+    ["SIGTERM", "SIGTERM"],
+    ["SIGINT", "SIGINT"],
+    ["SIGTERM", "SIGINT"],
+  ] as const)("%s, then %s ends it at once", async (first, second) => {
+    await using running = await startBinary([directory]);
+    using wire = await stall(running);
+    running.process.kill(first);
+    await running.printed("stopping; 1 in flight");
+    running.process.kill(second);
+    expect(await end(running)).toEqual({
+      exitCode: 130,
+      lines: ["rangesrv: stopping; 1 in flight"],
+    });
+    wire.resume();
+    expect((await wire.response()).complete).toBe(false);
+  });
+});
+
+async function isRefused(port: number, host = "127.0.0.1"): Promise<boolean> {
+  try {
+    using _ = await Wire.connect(port, host);
+    return false;
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "ECONNREFUSED") return true;
+    // It was in the queue of a listener that was closed just then.
+    if (code === "ECONNRESET") return false;
+    throw error;
+  }
+}
+
+async function untilRefused(port: number): Promise<void> {
+  while (!(await isRefused(port)));
+}
