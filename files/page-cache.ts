@@ -8,7 +8,7 @@
  * and on file systems that can't tell (tmpfs, for one), all is taken to be there.
  */
 import { ptr } from "bun:ffi";
-import { read } from "node:fs";
+import { read, readSync } from "node:fs";
 import type { Window } from "../range.ts";
 import { openLibc } from "./libc.ts";
 import type { OpenFile } from "./open-file.ts";
@@ -58,19 +58,22 @@ export function canTell(file: OpenFile): boolean {
   return libc !== undefined && !untold.has(file.device);
 }
 
-/** Reads the beginning of a window into the page cache on another thread. */
-export async function warm(file: OpenFile, { start, end }: Window): Promise<void> {
-  const scratch = Buffer.allocUnsafe(Math.min(CHUNK, end - start));
-  const limit = Math.min(end, start + MOST_WARMED);
-  for (let position = start; position < limit;) {
-    const length = Math.min(scratch.length, limit - position);
-    const count = await readAt(file.descriptor, scratch, length, position);
-    // A file that has become shorter is found out by whoever answers from it.
-    if (count === 0) return;
-    position += count;
+/** Reads the beginnings of windows into the page cache, one after the other, on another thread. */
+export async function warm(file: OpenFile, windows: readonly Window[]): Promise<void> {
+  const scratch = Buffer.allocUnsafe(CHUNK);
+  for (const { start, end } of windows) {
+    const limit = Math.min(end, start + MOST_WARMED);
+    for (let position = start; position < limit;) {
+      const length = Math.min(CHUNK, limit - position);
+      const count = await readAt(file.descriptor, scratch, length, position);
+      // A file that has become shorter is found out by whoever answers from it.
+      if (count === 0) return;
+      position += count;
+    }
+    // What has just been read and still seems to be missing is on a file system that can't tell.
+    const isRead = readSync(file.descriptor, probe, 0, 1, start) === 1;
+    if (isRead && !readNow(file, probe, start)) untold.add(file.device);
   }
-  // What was just read and still can't be had without waiting is on a file system that doesn't tell.
-  if (!readNow(file, probe, start)) untold.add(file.device);
 }
 
 function readNow({ descriptor }: OpenFile, bytes: Uint8Array, position: number): boolean {

@@ -79,7 +79,7 @@ export function respondFromFile(
   const cold = windows.filter(({ start, end }) => end > start && !isResident(file, { start, end }));
   if (cold.length === 0) return send(plan, content, file, exchange);
   file.retain();
-  return Promise.all(cold.map((each) => warm(file, each)))
+  return warm(file, cold)
     .then(() => send(plan, content, file, exchange))
     .finally(() => file.release());
 }
