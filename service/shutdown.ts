@@ -1,6 +1,20 @@
 /** SIGTERM and SIGINT: stop accepting, finish what is in flight, end. */
 import { INTERRUPTED, type Log } from "./log.ts";
 
+/** Milliseconds between two looks at what is still in flight. */
+const LOOK_EVERY = 50;
+
+/**
+ * Stops accepting and resolves when no answer is in flight any more. The runtime
+ * itself would wait for connections, and so for a client that sent half a request.
+ */
+export function drain(server: Bun.Server<undefined>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const looks = setInterval(() => server.pendingRequests === 0 && resolve(), LOOK_EVERY);
+  void server.stop().then(resolve);
+  return promise.finally(() => clearInterval(looks));
+}
+
 /**
  * Ends the process with code 0 when every response in flight is finished, or after
  * `grace` seconds. A second signal ends it at once.
@@ -15,7 +29,7 @@ export function stopOnSignals(server: Bun.Server<undefined>, grace: number, log:
       log(`still ${server.pendingRequests} in flight after ${grace} s`);
       process.exit(0);
     }, grace * 1000);
-    await server.stop();
+    await drain(server);
     clearTimeout(late);
     process.exit(0);
   }

@@ -12,6 +12,7 @@
 import { availableParallelism } from "node:os";
 import { spareListener, spareNoListener } from "../files/sockets.ts";
 import { INTERRUPTED, type Log } from "./log.ts";
+import { drain } from "./shutdown.ts";
 
 /** Set in a worker: the port that it shares. */
 const WORKER = "RANGESRV_WORKER";
@@ -62,11 +63,11 @@ export function obeySupervisor(
   grace: number,
 ): void {
   let draining = false;
-  async function drain(): Promise<void> {
+  async function end(): Promise<void> {
     if (draining) return;
     draining = true;
     setTimeout(() => process.exit(0), grace * 1000);
-    const drained = server.stop();
+    const drained = drain(server);
     tell({ kind: "closed" });
     await drained;
     process.exit(0);
@@ -77,16 +78,16 @@ export function obeySupervisor(
   process.on("message", (message: ToWorker) => {
     if (message.kind === "spare") spareListener(message.index, message.count);
     else if (message.kind === "spare-none") spareNoListener();
-    else if (message.kind === "stop") void drain();
+    else if (message.kind === "stop") void end();
     else {
       // Whoever asks again is told to connect again, and finds a successor.
       lastCalls.called = true;
-      setTimeout(drain, LAST_CALLS);
+      setTimeout(end, LAST_CALLS);
     }
   });
-  process.on("disconnect", drain);
-  process.on("SIGTERM", drain);
-  process.on("SIGINT", drain);
+  process.on("disconnect", end);
+  process.on("SIGTERM", end);
+  process.on("SIGINT", end);
   process.on("SIGHUP", () => {});
   tell({ kind: "ready" });
 }
