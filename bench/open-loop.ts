@@ -29,6 +29,8 @@ export interface Rate {
 interface Lane {
   readonly socket: Bun.Socket<undefined>;
   readonly due: number[];
+  /** What is due and not sent yet: no request goes out behind another that is unanswered. */
+  readonly waiting: string[];
   /** Bytes of the answer at the front that are still to come; undefined before its header is known. */
   owed: number | undefined;
   head: string;
@@ -52,8 +54,9 @@ export async function measureLatencies(load: Rate): Promise<Latencies> {
       // The lane with the least to do; waiting for a free one is the server's latency.
       const lane = lanes.reduce((a, b) => (b.due.length < a.due.length ? b : a));
       lane.due.push(began + (1000 * n) / load.rate);
-      if (lane.due.length === 1) lane.socket.write(request(load.target, first, load.window));
-      else throw new Error("More requests at once than connections: lower the rate");
+      const next = request(load.target, first, load.window);
+      if (lane.due.length === 1) lane.socket.write(next);
+      else lane.waiting.push(next);
     }
     await new Promise(setImmediate);
   }
@@ -75,7 +78,7 @@ async function openLane(port: number, latencies: number[]): Promise<Lane> {
     port,
     socket: {
       open(socket) {
-        resolve({ socket, due: [], owed: undefined, head: "" });
+        resolve({ socket, due: [], waiting: [], owed: undefined, head: "" });
       },
       async data(_, chunk) {
         const lane = await promise;
@@ -90,6 +93,8 @@ async function openLane(port: number, latencies: number[]): Promise<Lane> {
         if (lane.owed > 0) return;
         lane.owed = undefined;
         latencies.push(performance.now() - (lane.due.shift() ?? NaN));
+        const next = lane.waiting.shift();
+        if (next !== undefined) lane.socket.write(next);
       },
     },
   });
