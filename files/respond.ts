@@ -72,7 +72,7 @@ export function respondFromFile(
     // Asking whether a small window is there and reading it are the same call.
     const bytes = buffer.subarray(0, length);
     if (readResident(file, bytes, window.start)) {
-      checkVersion(file, exchange.now);
+      checkUnchanged(file);
       return new Response(bytes, { status: plan.status, headers: plan.fields });
     }
   }
@@ -92,7 +92,7 @@ function send(
 ): Response {
   const length = contentLength(content) ?? 0;
   if (length <= READ_AT_ONCE) {
-    const bytes = readContent(content, length, file, exchange.now);
+    const bytes = readContent(content, length, file);
     return new Response(bytes, { status, headers: fields });
   }
   exchange.server.timeout(exchange.request, LONGEST_PAUSE);
@@ -128,16 +128,11 @@ function streamWindow({ start, end }: Window, file: OpenFile, exchange: Exchange
 const buffer = Buffer.allocUnsafe(READ_AT_ONCE);
 
 /** Reads a small answer whole, so that it is one version or none. */
-function readContent(
-  content: FileContent,
-  length: number,
-  file: OpenFile,
-  now: number,
-): Uint8Array {
+function readContent(content: FileContent, length: number, file: OpenFile): Uint8Array {
   const bytes = buffer.subarray(0, length);
   if (content.kind === "parts") readParts(content.multipart, file, bytes);
   else readFully(file, windowOf(content), bytes);
-  checkVersion(file, now);
+  checkUnchanged(file);
   return bytes;
 }
 
@@ -209,9 +204,15 @@ function readFully(file: OpenFile, { start, end }: Window, bytes: Uint8Array): n
   return length;
 }
 
-function checkVersion({ descriptor, version }: OpenFile, now: number): void {
+/** What was read in one go is sent only if nothing happened to the file meanwhile; else it is read again. */
+function checkUnchanged({ descriptor, version }: OpenFile): void {
   const after = fstatSync(descriptor, { bigint: true });
-  if (after.mtimeNs === version.modified && Number(after.size) === version.size) return;
-  const goesOn = isSameVersion(version, versionOf(after), isBeingWritten(version, now));
-  if (!goesOn) throw new FileChanged();
+  const unchanged = after.mtimeNs === version.modified && Number(after.size) === version.size;
+  if (!unchanged) throw new FileChanged();
+}
+
+/** What is sent piece by piece goes on while its file only grows. */
+function checkVersion({ descriptor, version }: OpenFile, now: number): void {
+  const after = versionOf(fstatSync(descriptor, { bigint: true }));
+  if (!isSameVersion(version, after, isBeingWritten(version, now))) throw new FileChanged();
 }

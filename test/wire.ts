@@ -77,12 +77,12 @@ export class Wire implements Disposable {
 
   /** Waits until at least `count` bytes are there, or the connection is closed. */
   async waitFor(count: number): Promise<void> {
-    while (this.#received.length < count && !this.#closed) await this.#more();
+    while (this.#received.length < count && !this.#over) await this.#more();
   }
 
   /** Waits for the other end to close; answers what came before and was not read. */
   async untilClosed(): Promise<Buffer> {
-    while (!this.#closed) await this.#more();
+    while (!this.#over) await this.#more();
     const rest = this.#received;
     this.#received = Buffer.alloc(0);
     return rest;
@@ -130,7 +130,7 @@ export class Wire implements Disposable {
     for (;;) {
       const at = this.#received.indexOf(mark);
       if (at !== -1) return this.#shift(at + mark.length).toString("latin1");
-      if (this.#closed) return this.#shift(this.#received.length).toString("latin1");
+      if (this.#over) return this.#shift(this.#received.length).toString("latin1");
       await this.#more();
     }
   }
@@ -147,6 +147,11 @@ export class Wire implements Disposable {
   }
 
   #pending: Buffer[] = [];
+
+  /** Closed, and everything that came before is received. */
+  get #over(): boolean {
+    return this.#closed && this.#pending.length === 0;
+  }
 
   #take(chunk: Uint8Array): void {
     this.#pending.push(Buffer.from(chunk));
