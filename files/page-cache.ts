@@ -54,7 +54,7 @@ export function readResident(file: OpenFile, bytes: Uint8Array, position: number
 }
 
 /** Whether this file's system can tell what is in memory. */
-export function canTell(file: OpenFile): boolean {
+function canTell(file: OpenFile): boolean {
   return libc !== undefined && !untold.has(file.device);
 }
 

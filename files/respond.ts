@@ -19,7 +19,12 @@ import type { OpenFile } from "./open-file.ts";
 import { isResident, readResident, warm } from "./page-cache.ts";
 import { isBeingWritten, isSameVersion, versionOf } from "./version.ts";
 
-/** Bytes. Up to here reading beats sendfile or nearly does, and a slow client holds no more of it. */
+/**
+ * Bytes. Processor time of an answer, read at once against sliced, in microseconds:
+ * 64 KiB 15 and 24, 128 KiB 30 and 34, 256 KiB 43 and 46 to 52, 512 KiB 70 and 73,
+ * 1 MiB 150 and 63. What is read waits in this process for a slow client, so the
+ * bound is set where reading last gains something.
+ */
 export const READ_AT_ONCE = 256 * 1024;
 
 /** Bytes read for one chunk of a streamed multipart body. */

@@ -6,8 +6,6 @@
 import type { BigIntStats } from "node:fs";
 
 export interface Version {
-  /** Device and inode, which only tell two open files apart. */
-  readonly inode: string;
   /** Bytes. */
   readonly size: number;
   /** Nanoseconds since 1970. */
@@ -24,7 +22,6 @@ const BEING_WRITTEN = 60_000;
 
 export function versionOf(stats: BigIntStats): Version {
   return {
-    inode: `${stats.dev}:${stats.ino}`,
     size: Number(stats.size),
     modified: stats.mtimeNs,
     blocks: stats.blocks,

@@ -168,7 +168,7 @@ function planWindow(window: Window, representation: Representation, disposition:
   const fields = representationFields(representation);
   return {
     status: 206,
-    // Written out: the same as a spread costs several times as much, on the path of every piece.
+    // Written out, since this is on the path of every piece and a spread costs more.
     fields: {
       "accept-ranges": fields["accept-ranges"],
       etag: fields.etag,

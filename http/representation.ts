@@ -65,7 +65,7 @@ export function validatorFields(representation: Representation): Record<string, 
   };
 }
 
-/** Those of a 200 that is shown and not saved. Built once a version: that was half the cost of a small answer. */
+/** Those of a 200 that is shown and not saved. Built once a version. */
 export function representationFields(representation: Representation): RepresentationFields {
   const known = built.get(representation);
   if (known !== undefined) return known;

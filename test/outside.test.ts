@@ -308,15 +308,13 @@ const ODD_NAMES = [
   `quote"quote'`,
   "back\\slash",
   "colon:name",
-  "<script>alert(1)</script>".replace("/", "∕"),
+  "<script>alert(1)<script>",
   "tab\tname",
   "line\nbreak",
   "ünïcödé",
   "文件.txt",
   "🙂",
   "e\u0301 decomposed",
-  "...",
-  "..a",
   "~user",
   "a".repeat(255),
   "é".repeat(127),
@@ -325,7 +323,7 @@ const ODD_NAMES = [
   "[x]{y}|^`",
   "\u202ertl",
   "javascript:alert(1)",
-].filter((name) => !name.startsWith("."));
+];
 
 test("Every odd name is listed, and its link in the page leads to it", async () => {
   using site = startSite();
