@@ -6,7 +6,6 @@
  * A response is no longer in flight when its connection asks for something else, is
  * aborted or is gone; the runtime tells nothing of a response that is complete.
  */
-import { fstatSync } from "node:fs";
 import type { OpenFile } from "./open-file.ts";
 import {
   CAN_END_CONNECTIONS,
@@ -15,7 +14,7 @@ import {
   type Peer,
   peerKey,
 } from "./sockets.ts";
-import { isBeingWritten, isSameVersion, type Version, versionOf } from "./version.ts";
+import { WatchedFile } from "./watched-file.ts";
 
 /** Milliseconds between two looks at the files in flight, when looking takes next to no time. */
 const LOOK_EVERY = 10;
@@ -26,16 +25,10 @@ const COUNT_EVERY = 5_000;
 
 /** One version of one file and who is being sent it. */
 interface Streamed {
-  readonly file: OpenFile;
-  readonly beingWritten: boolean;
-  version: Version;
+  readonly watched: WatchedFile;
   /** Whether the last look found a new date and nothing more. */
-  suspected: boolean;
+  dated: boolean;
   readonly readers: Set<string>;
-}
-
-function look({ descriptor }: OpenFile): Version {
-  return versionOf(fstatSync(descriptor, { bigint: true }));
 }
 
 export class InFlight {
@@ -59,9 +52,7 @@ export class InFlight {
     this.#release(reader);
     let streamed = this.#byFile.get(file);
     if (streamed === undefined) {
-      const { version } = file;
-      const beingWritten = isBeingWritten(version, now);
-      streamed = { file, version, beingWritten, suspected: false, readers: new Set() };
+      streamed = { watched: new WatchedFile(file, now), dated: false, readers: new Set() };
       this.#byFile.set(file, streamed);
       file.retain();
     }
@@ -85,7 +76,7 @@ export class InFlight {
     const reader = peerKey(peer);
     const streamed = this.#byReader.get(reader);
     if (streamed === undefined) return true;
-    const complete = look(streamed.file).size >= streamed.version.size;
+    const complete = !streamed.watched.isShorter();
     if (!complete) this.#end(new Set([reader]));
     this.#release(reader);
     return complete;
@@ -111,18 +102,12 @@ export class InFlight {
     else this.#lookIn(Math.max(LOOK_EVERY, SHARE * (performance.now() - began)));
   }
 
-  /**
-   * A write dates the file before it makes it longer. So one that is still being
-   * written gets a second look before a new date without growth counts as a change.
-   */
+  /** A file that has only a new date gets a second look. */
   #isUnchanged(streamed: Streamed): boolean {
-    const after = look(streamed.file);
-    const unchanged = isSameVersion(streamed.version, after, streamed.beingWritten);
-    if (unchanged) streamed.version = after;
-    const suspected = streamed.suspected;
-    streamed.suspected =
-      !unchanged && streamed.beingWritten && after.size === streamed.version.size;
-    return unchanged || (streamed.suspected && !suspected);
+    const seen = streamed.watched.look();
+    const unchanged = seen === "same" || (seen === "dated" && !streamed.dated);
+    streamed.dated = seen === "dated";
+    return unchanged;
   }
 
   /** Those that can't be ended for want of a descriptor stay, and the next look tries again. */
@@ -150,7 +135,8 @@ export class InFlight {
     this.#byReader.delete(reader);
     streamed.readers.delete(reader);
     if (streamed.readers.size > 0) return;
-    this.#byFile.delete(streamed.file);
-    streamed.file.release();
+    const { file } = streamed.watched;
+    this.#byFile.delete(file);
+    file.release();
   }
 }

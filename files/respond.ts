@@ -17,7 +17,7 @@ import type { InFlight } from "./in-flight.ts";
 import { pathOf } from "./locate.ts";
 import type { OpenFile } from "./open-file.ts";
 import { isResident, readResident, warm } from "./page-cache.ts";
-import { isBeingWritten, isSameVersion, versionOf } from "./version.ts";
+import { WatchedFile } from "./watched-file.ts";
 
 /**
  * Bytes. Processor time of an answer, read at once against sliced, in microseconds:
@@ -29,6 +29,9 @@ export const READ_AT_ONCE = 256 * 1024;
 
 /** Bytes read for one chunk of a streamed multipart body. */
 const CHUNK = 64 * 1024;
+
+/** Milliseconds between a new date and the growth that it may announce. */
+const SECOND_LOOK = 10;
 
 /** Seconds that a client may pause within a body: the most that the runtime allows. */
 const LONGEST_PAUSE = 255;
@@ -164,9 +167,11 @@ function streamParts(
     open = false;
   }
   return new ReadableStream<Uint8Array>({
-    pull(controller) {
+    async pull(controller) {
+      // A client that goes away while this waits must not close the file under it.
+      file.retain();
       try {
-        const { done, value } = chunks.next();
+        const { done, value } = await chunks.next();
         if (!done) return controller.enqueue(value);
         end();
         controller.close();
@@ -174,24 +179,27 @@ function streamParts(
         end();
         // The header is sent: only a broken connection can say that the body isn't whole.
         controller.error(error);
+      } finally {
+        file.release();
       }
     },
     cancel: end,
   });
 }
 
-function* readChunks(
+async function* readChunks(
   multipart: Multipart,
   file: OpenFile,
   now: number,
-): Generator<Uint8Array, void> {
+): AsyncGenerator<Uint8Array, void> {
+  const watched = new WatchedFile(file, now);
   for (const { head, window } of multipart.parts) {
     yield Buffer.from(head, "latin1");
     for (let start = window.start; start < window.end; start += CHUNK) {
       const end = Math.min(start + CHUNK, window.end);
       const bytes = Buffer.allocUnsafe(end - start);
       readFully(file, { start, end }, bytes);
-      checkVersion(file, now);
+      await checkVersion(watched);
       yield bytes;
     }
   }
@@ -217,7 +225,11 @@ function checkUnchanged({ descriptor, version }: OpenFile): void {
 }
 
 /** What is sent piece by piece goes on while its file only grows. */
-function checkVersion({ descriptor, version }: OpenFile, now: number): void {
-  const after = versionOf(fstatSync(descriptor, { bigint: true }));
-  if (!isSameVersion(version, after, isBeingWritten(version, now))) throw new FileChanged();
+async function checkVersion(watched: WatchedFile): Promise<void> {
+  let seen = watched.look();
+  if (seen === "dated") {
+    await Bun.sleep(SECOND_LOOK);
+    seen = watched.look();
+  }
+  if (seen !== "same") throw new FileChanged();
 }

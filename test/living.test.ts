@@ -111,6 +111,18 @@ test.each<[string, (path: string) => void]>([
   expect({ status, complete }).toEqual({ status: 200, complete: false });
 });
 
+test("A download from a file that is still being written ends early when something longer takes its place", async () => {
+  using site = startSite();
+  const path = join(site.directory, "file");
+  writeFileSync(path, OLD);
+  using wire = await stalled(site, "/data/file");
+  overwrite(path, Buffer.concat([NEW, NEW]));
+  await until(() => site.server.pendingRequests === 0);
+  wire.resume();
+  const { status, complete } = await wire.response();
+  expect({ status, complete }).toEqual({ status: 200, complete: false });
+});
+
 test.each<[string, (path: string) => void]>([
   ["appended to", (path) => appendFileSync(path, NEW)],
   ["filled where it had a hole", (path) => overwrite(path, NEW, LARGE + 1024 * 1024)],

@@ -1,0 +1,83 @@
+/**
+ * An open file under a response that takes its time: whether what is sent of it
+ * still is one version.
+ *
+ * A file that is still being written may grow. What makes it longer may also take
+ * the place of what was there, and size and dates look the same for both: a few
+ * samples of its bytes tell them apart.
+ */
+import { fstatSync, readSync } from "node:fs";
+import type { OpenFile } from "./open-file.ts";
+import { isResident } from "./page-cache.ts";
+import { isBeingWritten, isSameVersion, type Version, versionOf } from "./version.ts";
+
+/** How many samples, and their bytes: the first at the beginning of the file, the last at its end. */
+const SAMPLES = 64;
+const LENGTH = 64;
+
+interface Sample {
+  readonly position: number;
+  readonly bytes: Uint8Array;
+}
+
+export class WatchedFile {
+  #version: Version;
+  readonly #beingWritten: boolean;
+  readonly #samples: readonly Sample[];
+
+  /** `now` in milliseconds. Keeps nothing open. */
+  constructor(
+    readonly file: OpenFile,
+    now: number,
+  ) {
+    this.#version = file.version;
+    this.#beingWritten = isBeingWritten(file.version, now);
+    this.#samples = this.#beingWritten ? takeSamples(file) : [];
+  }
+
+  /**
+   * Looks at the file. A write dates it before it makes it longer, so that a new date
+   * alone, while it is still being written, is `dated`: no change unless another look
+   * finds the same.
+   */
+  look(): "same" | "dated" | "changed" {
+    const after = versionOf(fstatSync(this.file.descriptor, { bigint: true }));
+    if (isSameVersion(this.#version, after, this.#beingWritten)) {
+      const grown = after.size > this.#version.size;
+      this.#version = after;
+      return grown && !this.#samples.every((sample) => stands(this.file, sample))
+        ? "changed"
+        : "same";
+    }
+    return this.#beingWritten && after.size === this.#version.size ? "dated" : "changed";
+  }
+
+  /** Whether it has lost bytes that it had. */
+  isShorter(): boolean {
+    return Number(fstatSync(this.file.descriptor, { bigint: true }).size) < this.#version.size;
+  }
+}
+
+function takeSamples(file: OpenFile): Sample[] {
+  const room = Math.max(0, file.version.size - LENGTH);
+  const samples: Sample[] = [];
+  for (let n = 0; n < SAMPLES; n++) {
+    const position = Math.floor((n * room) / (SAMPLES - 1));
+    const bytes = read(file, position);
+    // A hole may yet be filled.
+    if (bytes?.some((byte) => byte !== 0)) samples.push({ position, bytes });
+  }
+  return samples;
+}
+
+function stands(file: OpenFile, { position, bytes }: Sample): boolean {
+  const now = read(file, position);
+  return now === undefined || Buffer.compare(now, bytes) === 0;
+}
+
+/** Undefined for what isn't in memory: what was just written is, and nobody waits for a disk here. */
+function read(file: OpenFile, position: number): Uint8Array | undefined {
+  if (!isResident(file, { start: position, end: position + LENGTH })) return undefined;
+  const bytes = new Uint8Array(LENGTH);
+  return bytes.subarray(0, readSync(file.descriptor, bytes, 0, LENGTH, position));
+}
