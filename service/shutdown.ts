@@ -16,14 +16,36 @@ export function drain(server: Bun.Server<undefined>): Promise<void> {
 }
 
 /**
+ * Milliseconds in which signals count as one: programs that end others signal the
+ * process and then its whole group.
+ */
+const ONE_SIGNAL = 100;
+
+/** Tells a second signal from an echo of the first. */
+export class Signals {
+  #first: number | undefined;
+
+  /** Notes a signal, and says which one it is. */
+  next(): "first" | "echo" | "second" {
+    const now = performance.now();
+    if (this.#first === undefined) {
+      this.#first = now;
+      return "first";
+    }
+    return now - this.#first < ONE_SIGNAL ? "echo" : "second";
+  }
+}
+
+/**
  * Ends the process with code 0 when every response in flight is finished, or after
  * `grace` seconds. A second signal ends it at once.
  */
 export function stopOnSignals(server: Bun.Server<undefined>, grace: number, log: Log): void {
-  let stopping = false;
+  const signals = new Signals();
   async function stop(): Promise<void> {
-    if (stopping) process.exit(INTERRUPTED);
-    stopping = true;
+    const signal = signals.next();
+    if (signal === "second") process.exit(INTERRUPTED);
+    if (signal === "echo") return;
     log(`stopping; ${server.pendingRequests} in flight`);
     const late = setTimeout(() => {
       log(`still ${server.pendingRequests} in flight after ${grace} s`);

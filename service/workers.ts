@@ -12,7 +12,7 @@
 import { availableParallelism } from "node:os";
 import { spareListener, spareNoListener } from "../files/sockets.ts";
 import { INTERRUPTED, type Log } from "./log.ts";
-import { drain } from "./shutdown.ts";
+import { drain, Signals } from "./shutdown.ts";
 
 /** Set in a worker: the port that it shares. */
 const WORKER = "RANGESRV_WORKER";
@@ -106,6 +106,7 @@ export class Supervisor {
   readonly #listening: Worker[] = [];
   readonly #running = new Set<Worker>();
   #delay = FIRST_DELAY;
+  readonly #signals = new Signals();
   #stopping = false;
   #rolling = false;
 
@@ -215,7 +216,9 @@ export class Supervisor {
 
   /** Drains all; a second time ends them at once. */
   #stop(): void {
-    if (this.#stopping) {
+    const signal = this.#signals.next();
+    if (signal === "echo") return;
+    if (signal === "second") {
       for (const worker of this.#running) worker.process.kill("SIGKILL");
       process.exit(INTERRUPTED);
     }

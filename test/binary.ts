@@ -70,3 +70,14 @@ export async function startBinary(
     },
   };
 }
+
+/** Signals a process again and again until it has ended. */
+export async function insist(
+  { process: child }: Running,
+  signal: "SIGTERM" | "SIGINT",
+): Promise<void> {
+  while (child.exitCode === null && child.signalCode === null) {
+    child.kill(signal);
+    await new Promise(setImmediate);
+  }
+}

@@ -7,7 +7,7 @@ import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { dirname, join } from "node:path";
 import { version } from "../package.json" with { type: "json" };
-import { binary, type Running, startBinary } from "./binary.ts";
+import { binary, insist, type Running, startBinary } from "./binary.ts";
 import { type Ran, run, testWith } from "./clients.ts";
 import { offsetBytes, temporaryDirectory, writeSettled } from "./site.ts";
 import { ask, Wire } from "./wire.ts";
@@ -369,6 +369,17 @@ describe("the end", () => {
     expect((await wire.response()).complete).toBe(false);
   });
 
+  test("two signals at the same moment are one", async () => {
+    await using running = await startBinary([directory]);
+    using wire = await stall(running);
+    running.process.kill("SIGTERM");
+    running.process.kill("SIGINT");
+    await running.printed("stopping; 1 in flight");
+    wire.resume();
+    expect((await wire.response()).complete).toBe(true);
+    expect(await end(running)).toEqual({ exitCode: 0, lines: ["rangesrv: stopping; 1 in flight"] });
+  });
+
   test.each([
     ["SIGTERM", "SIGTERM"],
     ["SIGINT", "SIGINT"],
@@ -378,7 +389,7 @@ describe("the end", () => {
     using wire = await stall(running);
     running.process.kill(first);
     await running.printed("stopping; 1 in flight");
-    running.process.kill(second);
+    await insist(running, second);
     expect(await end(running)).toEqual({
       exitCode: 130,
       lines: ["rangesrv: stopping; 1 in flight"],

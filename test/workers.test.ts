@@ -2,7 +2,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { binary, type Running, startBinary } from "./binary.ts";
+import { binary, insist, type Running, startBinary } from "./binary.ts";
 import { run } from "./clients.ts";
 import { offsetBytes, temporaryDirectory, writeSettled } from "./site.ts";
 import { ask, Wire } from "./wire.ts";
@@ -217,7 +217,7 @@ test.if(LINUX)("A second SIGTERM ends all at once", async () => {
   wire.pause();
   running.process.kill("SIGTERM");
   await running.printed("stopping");
-  running.process.kill("SIGTERM");
+  await insist(running, "SIGTERM");
   const exitCode = await running.process.exited;
   await until(() => workers.every((pid) => parentOf(pid) === undefined));
   expect(exitCode).toBe(130);
