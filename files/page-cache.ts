@@ -83,7 +83,8 @@ function readNow({ descriptor }: OpenFile, bytes: Uint8Array, position: number):
   return Number(count) === bytes.length;
 }
 
-function readAt(descriptor: number, bytes: Buffer, length: number, position: number) {
+/** Reads on another thread. Resolves to the number of bytes read, 0 at the end of the file. */
+export function readAt(descriptor: number, bytes: Buffer, length: number, position: number) {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   read(descriptor, bytes, 0, length, position, (error, count) => {
     if (error === null) resolve(count);

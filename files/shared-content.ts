@@ -1,0 +1,72 @@
+/**
+ * What a torrent shares: the bytes of one file, or of several in order, as one row
+ * of bytes, read with the safety of an answer to a request. Every read looks at the
+ * path anew and gives bytes of the version that the torrent was made of, or none.
+ */
+import { fstatSync } from "node:fs";
+import type { Window } from "../range.ts";
+import { FileChanged } from "./failure.ts";
+import { locate, type Root } from "./locate.ts";
+import type { OpenFile } from "./open-file.ts";
+import { readAt, readResident } from "./page-cache.ts";
+
+/** One file and the version of it that is shared. */
+export interface SharedFile {
+  /** Names below the root. */
+  readonly segments: readonly string[];
+  /** Bytes. */
+  readonly size: number;
+  /** Nanoseconds since 1970. */
+  readonly modified: bigint;
+}
+
+export class SharedContent {
+  constructor(
+    readonly root: Root,
+    readonly files: readonly SharedFile[],
+  ) {}
+
+  /**
+   * The bytes of a window, which may cross files. Rejects with FileChanged when one of
+   * them isn't what it was, and with the disk's own failure when it can't be read.
+   */
+  async read({ start, end }: Window): Promise<Uint8Array> {
+    const bytes = Buffer.allocUnsafe(end - start);
+    let offset = 0;
+    let filled = 0;
+    for (const shared of this.files) {
+      const from = Math.max(start, offset);
+      const to = Math.min(end, offset + shared.size);
+      if (from < to) {
+        const window = { start: from - offset, end: to - offset };
+        await this.#readFile(shared, window, bytes.subarray(from - start, to - start));
+        filled += to - from;
+      }
+      offset += shared.size;
+    }
+    if (filled < bytes.length) throw new RangeError(`${start}-${end} is not in the content`);
+    return bytes;
+  }
+
+  async #readFile(shared: SharedFile, window: Window, bytes: Buffer): Promise<void> {
+    const { segments } = shared;
+    using file = locate(this.root, { segments, trailingSlash: false });
+    if (file.kind !== "file" || !isShared(file, shared)) throw new FileChanged();
+    if (!readResident(file, bytes, window.start)) {
+      for (let read = 0; read < bytes.length;) {
+        const rest = bytes.subarray(read);
+        const count = await readAt(file.descriptor, rest, rest.length, window.start + read);
+        if (count === 0) throw new FileChanged();
+        read += count;
+      }
+    }
+    const after = fstatSync(file.descriptor, { bigint: true });
+    if (Number(after.size) !== shared.size || after.mtimeNs !== shared.modified) {
+      throw new FileChanged();
+    }
+  }
+}
+
+function isShared({ version }: OpenFile, { size, modified }: SharedFile): boolean {
+  return version.size === size && version.modified === modified;
+}
