@@ -32,6 +32,20 @@ export class OpenFile implements Disposable {
     return this.#stats.dev;
   }
 
+  get inode(): bigint {
+    return this.#stats.ino;
+  }
+
+  /** Bytes. */
+  get size(): number {
+    return this.version.size;
+  }
+
+  /** Nanoseconds since 1970. */
+  get modified(): bigint {
+    return this.version.modified;
+  }
+
   /** What a GET of it sends. A representation that has settled stays as it is. */
   representAt(now: number): Representation {
     if (this.#settled !== undefined) return this.#settled;

@@ -1,0 +1,178 @@
+/**
+ * The hasher as a serving process sees it: started when something is to be asked,
+ * ended when nothing was for a while, started again, later and later, when it dies.
+ */
+import type { Job, Outcome } from "./digest-job.ts";
+import type { FromHasher, ToHasher } from "./hash-queue.ts";
+import { hasherEnvironment } from "./hasher.ts";
+
+/** Milliseconds without a question after which it is ended. */
+const IDLE = 60_000;
+/** Milliseconds before one that died is started again; doubled when the next dies young. */
+const FIRST_DELAY = 1_000;
+const LONGEST_DELAY = 60_000;
+/** Milliseconds after which it didn't die young. */
+const GROWN_UP = 10_000;
+
+export interface HasherOptions {
+  /** This program again; other arguments are for tests. */
+  readonly command?: readonly string[];
+  /** The state directory; undefined keeps digests in memory. */
+  readonly directory: string | undefined;
+  readonly log: (line: string) => void;
+  /** Milliseconds; see IDLE. */
+  readonly idle?: number;
+}
+
+/** What became of a question: an answer, or `lost` with the process it was put to. */
+export type Answer = Outcome | { readonly kind: "lost" };
+
+interface Question {
+  readonly answer: (answer: Answer) => void;
+  readonly progress: (done: number) => void;
+}
+
+export class HasherProcess implements Disposable {
+  readonly #options: HasherOptions;
+  #child: Bun.Subprocess | undefined;
+  #started = 0;
+  #delay = FIRST_DELAY;
+  /** Milliseconds on the monotonic clock before which none is started. */
+  #notBefore = 0;
+  #idle: ReturnType<typeof setTimeout> | undefined;
+  #id = 0;
+  readonly #asks = new Map<number, Question>();
+  readonly #finds = new Map<number, (job: Job | undefined) => void>();
+
+  constructor(options: HasherOptions) {
+    this.#options = options;
+  }
+
+  /** Of the process, while there is one. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Milliseconds until a question can be put; 0 is now. */
+  get wait(): number {
+    return this.#child === undefined ? Math.max(0, this.#notBefore - performance.now()) : 0;
+  }
+
+  /**
+   * Asks for a job; `question` is told of its progress (bytes) and, once, how it ended.
+   * What is returned makes it urgent later on.
+   */
+  ask(job: Job, urgent: boolean, question: Question): () => void {
+    const id = ++this.#id;
+    this.#asks.set(id, question);
+    this.#send({ kind: "ask", id, job, urgent });
+    return () => {
+      if (this.#asks.has(id)) this.#send({ kind: "hurry", id });
+    };
+  }
+
+  /** The job that a swarm knows by `infoHash`; undefined when the process was lost, too. */
+  find(infoHash: Uint8Array): Promise<Job | undefined> {
+    const id = ++this.#id;
+    const { promise, resolve } = Promise.withResolvers<Job | undefined>();
+    this.#finds.set(id, resolve);
+    this.#send({ kind: "find", id, infoHash });
+    return promise;
+  }
+
+  [Symbol.dispose](): void {
+    this.#notBefore = Infinity;
+    this.#end();
+    this.#lose();
+  }
+
+  #send(message: ToHasher): void {
+    clearTimeout(this.#idle);
+    if (this.wait > 0) return this.#lose();
+    try {
+      this.#child ??= this.#start();
+      this.#child.send(message);
+    } catch (error) {
+      // It has just ended, and its end is heard next; or it can't be started.
+      if (!(error instanceof Error)) throw error;
+      if (this.#child === undefined) this.#failed(`cannot start a hasher (${error.message})`);
+      this.#lose();
+    }
+  }
+
+  #start(): Bun.Subprocess {
+    const { command = thisProgram(), directory } = this.#options;
+    this.#started = performance.now();
+    const child = Bun.spawn([...command], {
+      env: { ...process.env, ...hasherEnvironment(directory) },
+      stdio: ["ignore", "ignore", "inherit"],
+      serialization: "advanced",
+      ipc: (message: FromHasher) => this.#hear(message),
+      onExit: (_, exitCode, signalCode) => {
+        if (this.#child !== child) return;
+        this.#child = undefined;
+        this.#failed(`hasher ${child.pid} ended with ${signalCode ?? `code ${exitCode}`}`);
+        this.#lose();
+      },
+    });
+    child.unref();
+    return child;
+  }
+
+  #hear(message: FromHasher): void {
+    const { id } = message;
+    switch (message.kind) {
+      case "progress":
+        return this.#asks.get(id)?.progress(message.done);
+      case "outcome": {
+        const ask = this.#asks.get(id);
+        this.#asks.delete(id);
+        ask?.answer(message.outcome);
+        return this.#rest();
+      }
+      case "found": {
+        const find = this.#finds.get(id);
+        this.#finds.delete(id);
+        find?.(message.job);
+        return this.#rest();
+      }
+    }
+  }
+
+  /** Ends the process in a while when nothing else is asked. */
+  #rest(): void {
+    if (this.#asks.size > 0 || this.#finds.size > 0) return;
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => this.#end(), this.#options.idle ?? IDLE).unref();
+  }
+
+  /** It ends by itself when it is let go of. */
+  #end(): void {
+    clearTimeout(this.#idle);
+    const child = this.#child;
+    this.#child = undefined;
+    child?.disconnect();
+  }
+
+  #failed(what: string): void {
+    const now = performance.now();
+    const grownUp = now - this.#started > GROWN_UP;
+    const delay = grownUp ? FIRST_DELAY : this.#delay;
+    this.#delay = Math.min(2 * delay, LONGEST_DELAY);
+    this.#notBefore = now + delay;
+    this.#options.log(`${what}; starting none for ${delay / 1000} s`);
+  }
+
+  #lose(): void {
+    const asks = [...this.#asks.values()];
+    const finds = [...this.#finds.values()];
+    this.#asks.clear();
+    this.#finds.clear();
+    for (const { answer } of asks) answer({ kind: "lost" });
+    for (const found of finds) found(undefined);
+  }
+}
+
+function thisProgram(): readonly string[] {
+  return Bun.isStandaloneExecutable ? [process.execPath] : [process.execPath, Bun.main];
+}
