@@ -1,0 +1,41 @@
+/** Bencoding (BEP 3): the few dictionaries that a tracker answers with. */
+
+/** Keys have one character a byte, since a scrape names torrents by their hashes. */
+export type Bencoded =
+  Uint8Array | string | number | readonly Bencoded[] | { readonly [key: string]: Bencoded };
+
+export function encode(value: Bencoded): Uint8Array {
+  const chunks: Uint8Array[] = [];
+  write(value, chunks);
+  return Buffer.concat(chunks);
+}
+
+function write(value: Bencoded, chunks: Uint8Array[]): void {
+  if (typeof value === "number") {
+    chunks.push(Buffer.from(`i${value}e`, "latin1"));
+  } else if (typeof value === "string") {
+    write(Buffer.from(value, "utf8"), chunks);
+  } else if (value instanceof Uint8Array) {
+    chunks.push(Buffer.from(`${value.length}:`, "latin1"), value);
+  } else if (isList(value)) {
+    chunks.push(LIST);
+    for (const element of value) write(element, chunks);
+    chunks.push(END);
+  } else {
+    chunks.push(DICTIONARY);
+    // Sorted as bytes, which is how strings of one character a byte compare.
+    for (const [key, element] of Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) {
+      write(Buffer.from(key, "latin1"), chunks);
+      write(element, chunks);
+    }
+    chunks.push(END);
+  }
+}
+
+const LIST = Buffer.from("l");
+const DICTIONARY = Buffer.from("d");
+const END = Buffer.from("e");
+
+function isList(value: Bencoded): value is readonly Bencoded[] {
+  return Array.isArray(value);
+}
