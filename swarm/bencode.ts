@@ -1,16 +1,19 @@
 /** Bencoding (BEP 3): the few dictionaries that a tracker answers with. */
 
-/** Keys have one character a byte, since a scrape names torrents by their hashes. */
-export type Bencoded =
-  Uint8Array | string | number | readonly Bencoded[] | { readonly [key: string]: Bencoded };
+/** What can be encoded. Keys have one character a byte, since a scrape names torrents by their hashes. */
+export type Encodable = Uint8Array | string | number | readonly Encodable[] | EncodableRecord;
 
-export function encode(value: Bencoded): Uint8Array {
+export interface EncodableRecord {
+  readonly [key: string]: Encodable;
+}
+
+export function encode(value: Encodable): Uint8Array {
   const chunks: Uint8Array[] = [];
   write(value, chunks);
   return Buffer.concat(chunks);
 }
 
-function write(value: Bencoded, chunks: Uint8Array[]): void {
+function write(value: Encodable, chunks: Uint8Array[]): void {
   if (typeof value === "number") {
     chunks.push(Buffer.from(`i${value}e`, "latin1"));
   } else if (typeof value === "string") {
@@ -36,6 +39,6 @@ const LIST = Buffer.from("l");
 const DICTIONARY = Buffer.from("d");
 const END = Buffer.from("e");
 
-function isList(value: Bencoded): value is readonly Bencoded[] {
+function isList(value: Encodable): value is readonly Encodable[] {
   return Array.isArray(value);
 }

@@ -6,7 +6,7 @@
  *     peers6   address (16)            port (2)               …
  */
 import { type Address, compactAddress, formatAddress, isIPv4 } from "./address.ts";
-import type { Bencoded } from "./bencode.ts";
+import type { Encodable, EncodableRecord } from "./bencode.ts";
 
 /** Where a peer listens. */
 export interface Endpoint {
@@ -23,14 +23,14 @@ export interface ListedPeer extends Endpoint {
 export function listPeers(
   peers: readonly ListedPeer[],
   form: { readonly compact: boolean; readonly noPeerId: boolean },
-): Readonly<Record<string, Bencoded>> {
+): EncodableRecord {
   if (!form.compact) return { peers: peers.map((peer) => describe(peer, !form.noPeerId)) };
   const six = peers.filter(({ address }) => !isIPv4(address));
   const four = { peers: pack(peers.filter(({ address }) => isIPv4(address))) };
   return six.length === 0 ? four : { ...four, peers6: pack(six) };
 }
 
-function describe({ address, port, peerId }: ListedPeer, withId: boolean): Bencoded {
+function describe({ address, port, peerId }: ListedPeer, withId: boolean): Encodable {
   const place = { ip: formatAddress(address), port };
   return withId && peerId !== undefined ? { ...place, "peer id": peerId } : place;
 }

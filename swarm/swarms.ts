@@ -1,5 +1,5 @@
 /** The swarms of a tracker, by info hash, and which was heard of longest ago. */
-import { NONE, Slots } from "./slots.ts";
+import { enlarge, NONE, Slots } from "./slots.ts";
 
 /** The peers of one torrent. */
 export class Swarm {
@@ -13,16 +13,17 @@ export class Swarm {
   /** The most members since their array was last made. */
   highest = 0;
 
-  constructor(
-    /** 20 bytes. */
-    readonly infoHash: Uint8Array,
-    readonly slot: number,
-  ) {}
+  constructor(readonly slot: number) {}
 }
 
+/** Bytes of an info hash. */
+const LENGTH = 20;
+
 export class Swarms {
-  readonly #slots = new Slots(() => {});
+  readonly #slots = new Slots((capacity) => this.#grow(capacity));
   readonly #swarms: (Swarm | undefined)[] = [];
+  /** By slot: in one array, since each in one of its own takes 100 bytes more. */
+  #infoHashes = new Uint8Array(0);
   readonly #seed: number;
 
   /** `seed` keeps strangers from choosing info hashes that collide. */
@@ -41,14 +42,14 @@ export class Swarms {
 
   find(infoHash: Uint8Array): Swarm | undefined {
     for (const slot of this.#slots.chain(this.#hash(infoHash))) {
-      const swarm = this.#swarms[slot];
-      if (swarm !== undefined && equals(swarm.infoHash, infoHash)) return swarm;
+      if (equals(this.#infoHash(slot), infoHash)) return this.#swarms[slot];
     }
     return undefined;
   }
 
   add(infoHash: Uint8Array): Swarm {
-    const swarm = new Swarm(infoHash, this.#slots.take(this.#hash(infoHash)));
+    const swarm = new Swarm(this.#slots.take(this.#hash(infoHash)));
+    this.#infoHashes.set(infoHash, LENGTH * swarm.slot);
     this.#swarms[swarm.slot] = swarm;
     return swarm;
   }
@@ -63,12 +64,25 @@ export class Swarms {
     this.#swarms[swarm.slot] = undefined;
   }
 
+  /** 20 bytes. */
+  infoHashOf(swarm: Swarm): Uint8Array {
+    return this.#infoHash(swarm.slot).slice();
+  }
+
   *[Symbol.iterator](): Generator<Swarm> {
     for (const swarm of this.#swarms) if (swarm !== undefined) yield swarm;
   }
 
   #hash(infoHash: Uint8Array): number {
     return Bun.hash.xxHash32(infoHash, this.#seed);
+  }
+
+  #infoHash(slot: number): Uint8Array {
+    return this.#infoHashes.subarray(LENGTH * slot, LENGTH * (slot + 1));
+  }
+
+  #grow(capacity: number): void {
+    this.#infoHashes = enlarge(this.#infoHashes, new Uint8Array(LENGTH * capacity));
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { parseAddress } from "./address.ts";
 import { parseAnnounce, parseScrape } from "./announce.ts";
-import { type Bencoded, encode } from "./bencode.ts";
+import { type EncodableRecord, encode } from "./bencode.ts";
 import type { Endpoint } from "./peer-list.ts";
 import type { Tracker } from "./tracker.ts";
 
@@ -15,6 +15,14 @@ export interface TrackerRequest {
   readonly query: string;
   /** The address that the connection came from. */
   readonly client: string;
+}
+
+/** What a request's URL asks a tracker, or undefined where it is about something else. */
+export function parseTrackerUrl(url: string, client: string): TrackerRequest | undefined {
+  const asked = /^(?:https?:\/\/[^/?#]*)?\/-\/(announce|scrape)(?:\?(.*))?$/s.exec(url);
+  const kind = asked?.[1];
+  if (kind !== "announce" && kind !== "scrape") return undefined;
+  return { kind, query: asked?.[2] ?? "", client };
 }
 
 /** Which torrents a tracker is for. */
@@ -54,7 +62,7 @@ async function announce(
   { query, client }: TrackerRequest,
   now: number,
   seeder?: Endpoint,
-): Promise<Bencoded> {
+): Promise<EncodableRecord> {
   const parsed = parseAnnounce(query);
   if (parsed.kind === "refused") return fail(parsed.reason);
   const address = parseAddress(client);
@@ -70,7 +78,7 @@ async function scrape(
   { query }: TrackerRequest,
   now: number,
   hasSeeder: boolean,
-): Promise<Bencoded> {
+): Promise<EncodableRecord> {
   const parsed = parseScrape(query);
   if (parsed.kind === "refused") return fail(parsed.reason);
   const torrents: { infoHash: Uint8Array; seeded: boolean }[] = [];
@@ -81,10 +89,10 @@ async function scrape(
   return tracker.scrape(torrents, now);
 }
 
-function fail(reason: string): Bencoded {
+function fail(reason: string): EncodableRecord {
   return { "failure reason": reason };
 }
 
-function answer(dictionary: Bencoded): TrackerAnswer {
+function answer(dictionary: EncodableRecord): TrackerAnswer {
   return { status: 200, bytes: encode(dictionary) };
 }

@@ -5,16 +5,14 @@
  */
 import { type Address, compactAddress, formatAddress, isLoopback } from "./address.ts";
 import type { Announce } from "./announce.ts";
-import type { Bencoded } from "./bencode.ts";
+import type { Encodable, EncodableRecord } from "./bencode.ts";
 import { type Endpoint, type ListedPeer, listPeers, sample } from "./peer-list.ts";
 import { type Limits, Peers } from "./peers.ts";
 import { NONE } from "./slots.ts";
 import { type Swarm, Swarms } from "./swarms.ts";
 
-/** What is known of a swarm. */
-export interface SwarmCounts {
-  /** 20 bytes. */
-  readonly infoHash: Uint8Array;
+/** How many peers a swarm has. */
+export interface Counts {
   /** Peers that have every piece. */
   readonly complete: number;
   readonly incomplete: number;
@@ -23,7 +21,7 @@ export interface SwarmCounts {
 }
 
 /** A swarm with its peers. */
-export interface SwarmView extends SwarmCounts {
+export interface SwarmView extends Counts {
   readonly peers: readonly {
     readonly address: string;
     readonly port: number;
@@ -106,7 +104,7 @@ export class Tracker {
    * Notes an announce that came from `address` and answers it. `now` is milliseconds
    * since 1970. `seeder` is this server's own, which is in no list here.
    */
-  announce(announce: Announce, address: Address, now: number, seeder?: Endpoint): Bencoded {
+  announce(announce: Announce, address: Address, now: number, seeder?: Endpoint): EncodableRecord {
     const seconds = toSeconds(now);
     this.#forget(seconds);
     const asker = { address, port: announce.port };
@@ -114,7 +112,7 @@ export class Tracker {
     else this.#join(announce, asker, seconds);
 
     const interval = intervalFor(this.size, this.#announceInterval);
-    const { infoHash, ...counts } = this.#count(announce.infoHash, seconds, seeder !== undefined);
+    const counts = this.#count(announce.infoHash, seconds, seeder !== undefined);
     const peers = this.#choose(announce, asker, seconds, seeder);
     return {
       interval,
@@ -130,21 +128,21 @@ export class Tracker {
   scrape(
     torrents: readonly { readonly infoHash: Uint8Array; readonly seeded: boolean }[],
     now: number,
-  ): Bencoded {
-    const files: Record<string, Bencoded> = {};
+  ): EncodableRecord {
+    const files: Record<string, Encodable> = {};
     for (const { infoHash, seeded } of torrents) {
-      const { complete, downloaded, incomplete } = this.#count(infoHash, toSeconds(now), seeded);
-      files[Buffer.from(infoHash).toString("latin1")] = { complete, downloaded, incomplete };
+      const name = Buffer.from(infoHash).toString("latin1");
+      files[name] = { ...this.#count(infoHash, toSeconds(now), seeded) };
     }
     return { files };
   }
 
   /** The swarms that have been heard of, at most so many. */
-  swarms(most = 1000): SwarmCounts[] {
-    const counts: SwarmCounts[] = [];
+  swarms(most = 1000): (Counts & { readonly infoHash: Uint8Array })[] {
+    const counts: (Counts & { readonly infoHash: Uint8Array })[] = [];
     for (const swarm of this.#swarms) {
       if (counts.length === most) break;
-      counts.push(countsOf(swarm));
+      counts.push({ infoHash: this.#swarms.infoHashOf(swarm), ...countsOf(swarm) });
     }
     return counts;
   }
@@ -213,10 +211,10 @@ export class Tracker {
   }
 
   /** What to say of a swarm after letting go of some of its expired peers. */
-  #count(infoHash: Uint8Array, seconds: number, seeded: boolean): SwarmCounts {
+  #count(infoHash: Uint8Array, seconds: number, seeded: boolean): Counts {
     const swarm = this.#swarms.find(infoHash);
     if (swarm !== undefined) this.#sweep(swarm, seconds);
-    const counts = swarm === undefined ? { ...NOBODY, infoHash } : countsOf(swarm);
+    const counts = swarm === undefined ? NOBODY : countsOf(swarm);
     return seeded ? { ...counts, complete: counts.complete + 1 } : counts;
   }
 
@@ -260,10 +258,10 @@ export class Tracker {
   }
 }
 
-const NOBODY = { complete: 0, incomplete: 0, downloaded: 0 };
+const NOBODY: Counts = { complete: 0, incomplete: 0, downloaded: 0 };
 
-function countsOf({ infoHash, members, complete, downloaded }: Swarm): SwarmCounts {
-  return { infoHash, complete, incomplete: members.length - complete, downloaded };
+function countsOf({ members, complete, downloaded }: Swarm): Counts {
+  return { complete, incomplete: members.length - complete, downloaded };
 }
 
 function toSeconds(milliseconds: number): number {
