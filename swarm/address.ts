@@ -143,6 +143,10 @@ function isLinkLocal(address: Address): boolean {
 function prefixLength(netmask: string): number {
   const mask = parseAddress(netmask);
   if (mask === undefined) return 128;
-  const bits = compactAddress(mask).reduce((sum, byte) => sum + Math.clz32(~byte << 24), 0);
+  // The bit behind a byte ends a count that would go on.
+  const bits = compactAddress(mask).reduce(
+    (sum, byte) => sum + Math.clz32((~byte << 24) | (1 << 23)),
+    0,
+  );
   return isIPv4(mask) ? 8 * MAPPED + bits : bits;
 }

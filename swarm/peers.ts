@@ -55,7 +55,9 @@ export class Peers {
 
   /** The slot of the member of `swarm` at that address and port, or NONE. */
   find(swarm: Swarm, address: Address, port: number): number {
-    for (const slot of this.#slots.chain(this.#hashSource(address))) {
+    const slots = this.#slots;
+    const hash = this.#hashSource(address);
+    for (let slot = slots.first(hash); slot !== NONE; slot = slots.next(slot)) {
       if (this.#ports[slot] !== port || this.#swarms[slot] !== swarm) continue;
       if (equals(this.#address(slot), address)) return slot;
     }
@@ -66,8 +68,10 @@ export class Peers {
   crowdedOut(swarm: Swarm | undefined, address: Address): number {
     let [ofSource, inSwarm] = [0, 0];
     let [oldest, oldestInSwarm] = [NONE, NONE];
+    const slots = this.#slots;
     const source = sourceOf(address);
-    for (const slot of this.#slots.chain(this.#hashSource(address))) {
+    const hash = this.#hashSource(address);
+    for (let slot = slots.first(hash); slot !== NONE; slot = slots.next(slot)) {
       if (!equals(sourceOf(this.#address(slot)), source)) continue;
       ofSource++;
       oldest = this.#older(slot, oldest);
@@ -77,7 +81,7 @@ export class Peers {
     }
     if (inSwarm >= this.#limits.peersOfSourceInSwarm) return oldestInSwarm;
     if (ofSource >= this.#limits.peersOfSource) return oldest;
-    return this.size >= this.#limits.peers ? this.#slots.oldest : NONE;
+    return this.size >= this.#limits.peers ? slots.oldest : NONE;
   }
 
   /** A new member of `swarm`, of which nothing is known yet. */

@@ -31,15 +31,14 @@ export class Slots {
     this.#grow = grow;
   }
 
-  /** The slots that may have been taken with `hash`; others may be among them. */
-  *chain(hash: number): Generator<number> {
-    if (this.capacity === 0) return;
-    let slot = this.#chains[hash % this.capacity] ?? NONE;
-    while (slot !== NONE) {
-      const next = this.#next[slot] ?? NONE;
-      yield slot;
-      slot = next;
-    }
+  /** The first of the slots that may have been taken with `hash`, or NONE. */
+  first(hash: number): number {
+    return this.capacity === 0 ? NONE : (this.#chains[hash % this.capacity] ?? NONE);
+  }
+
+  /** The next of them after `slot`, or NONE. */
+  next(slot: number): number {
+    return this.#next[slot] ?? NONE;
   }
 
   /** A free slot, in use from now on and the newest. */
@@ -68,11 +67,6 @@ export class Slots {
     if (slot === this.#newest) return;
     this.#detach(slot);
     this.#append(slot);
-  }
-
-  /** The slot touched next after `slot`, or NONE. */
-  newerThan(slot: number): number {
-    return this.#newer[slot] ?? NONE;
   }
 
   #append(slot: number): void {

@@ -41,7 +41,9 @@ export class Swarms {
   }
 
   find(infoHash: Uint8Array): Swarm | undefined {
-    for (const slot of this.#slots.chain(this.#hash(infoHash))) {
+    const slots = this.#slots;
+    const hash = this.#hash(infoHash);
+    for (let slot = slots.first(hash); slot !== NONE; slot = slots.next(slot)) {
       if (equals(this.#infoHash(slot), infoHash)) return this.#swarms[slot];
     }
     return undefined;
