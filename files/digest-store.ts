@@ -65,18 +65,19 @@ export class DigestStore implements Disposable {
     return this.#memory?.findInfoHash(infoHash) ?? this.#try((disk) => disk.findInfoHash(infoHash));
   }
 
-  /** Keeps what came of a job; where is told by whether the disk takes it. */
-  keep(job: Job, digested: Digested): void {
+  /** Keeps what came of a job; false when in memory only. */
+  keep(job: Job, digested: Digested): boolean {
     const kept = this.#try((disk) => {
       disk.keep(job, digested, this.#infoHashOf);
       return true;
     });
     if (kept) {
       this.#failure = undefined;
-      return;
+      return true;
     }
     this.#memory ??= new DigestTable(":memory:", MEMORY_LIMIT, this.#now);
     this.#memory.keep(job, digested, this.#infoHashOf);
+    return false;
   }
 
   [Symbol.dispose](): void {

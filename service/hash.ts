@@ -33,8 +33,8 @@ class Interrupted extends Error {}
 
 /**
  * Hashes what the store lacks of the files below the root. Resolves with the exit
- * code: 0 when all are kept now; 1 when some couldn't be read, kept changing or are too
- * large, each with a line in the log; 130 when it was interrupted.
+ * code: 0 when all are kept now; 1 when some couldn't be read or kept, changed meanwhile
+ * or are too large, with a line in the log; 130 when it was interrupted.
  */
 export async function hashTree(
   root: Root,
@@ -121,7 +121,8 @@ class Task {
     this.#done = before + file.size;
     switch (outcome.kind) {
       case "digested":
-        this.store.keep(job, outcome.digested);
+        // The store has said why when it couldn't.
+        if (!this.store.keep(job, outcome.digested)) this.failed = true;
         this.#hashed += 1;
         this.#hashedBytes += file.size;
         return;

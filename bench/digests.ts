@@ -1,0 +1,67 @@
+/**
+ * Hashing a file for all of its digests, beside sha256sum and sha1sum one after the
+ * other, each pinned to one core and the file in memory: `bun bench/digests.ts`.
+ */
+import { rmSync, statSync } from "node:fs";
+import { fileJob } from "../files/digest-job.ts";
+import { hashJob } from "../files/hashing.ts";
+import { row, spread, table, writeFile } from "./setup.ts";
+
+const LENGTH = 1024 ** 3;
+const ROUNDS = 3;
+const PATH = `/dev/shm/rangesrv-digests-${process.pid}`;
+
+/** Seconds that a command takes, pinned to one core. */
+async function time(command: readonly string[]): Promise<number> {
+  const began = performance.now();
+  const pinned = ["taskset", "-c", "0", ...command];
+  const child = Bun.spawn(pinned, { stdio: ["ignore", "ignore", "inherit"] });
+  if ((await child.exited) !== 0) throw new Error(`${command.join(" ")} failed`);
+  return (performance.now() - began) / 1000;
+}
+
+async function hashOnce(path: string): Promise<void> {
+  const { dev, ino, size, mtimeNs } = statSync(path, { bigint: true });
+  const facts = { path, device: dev, inode: ino, size: Number(size), modified: mtimeNs };
+  const outcome = await hashJob(fileJob(facts), () => new Promise(setImmediate));
+  if (outcome.kind !== "digested") throw new Error(outcome.kind);
+}
+
+async function compare(): Promise<void> {
+  writeFile(PATH, LENGTH);
+  try {
+    const rounds = [];
+    for (let n = 0; n < ROUNDS; n++) {
+      const sha256sum = await time(["sha256sum", PATH]);
+      const sha1sum = await time(["sha1sum", PATH]);
+      const all = await time([process.execPath, import.meta.path, PATH]);
+      rounds.push({ sha256sum, sha1sum, all, ratio: (sha256sum + sha1sum) / all });
+    }
+    const seconds = (key: "sha256sum" | "sha1sum" | "all") => {
+      return spread(
+        rounds.map((round) => round[key]),
+        2,
+      );
+    };
+    const ratio = spread(
+      rounds.map((round) => round.ratio),
+      2,
+    );
+    process.stdout.write(
+      table(
+        ["1 GiB in memory, one core", "seconds"],
+        [
+          row("sha256sum", seconds("sha256sum")),
+          row("sha1sum", seconds("sha1sum")),
+          row("rangesrv: SHA-256, SHA-256 and SHA-1 of the pieces", seconds("all")),
+          row("speed, both programs together being 1", ratio),
+        ],
+      ),
+    );
+  } finally {
+    rmSync(PATH);
+  }
+}
+
+const [path] = process.argv.slice(2);
+await (path === undefined ? compare() : hashOnce(path));

@@ -1,0 +1,23 @@
+/** Keeps digests of 40 files in the directory that is its argument, and says what became of them. */
+import { fileJob } from "../files/digest-job.ts";
+import { DigestStore } from "../files/digest-store.ts";
+
+const lines: string[] = [];
+const store = new DigestStore({
+  directory: process.argv[2],
+  infoHashOf: () => undefined,
+  log: (line) => void lines.push(line),
+});
+const jobs = Array.from({ length: 40 }, (_, n) =>
+  fileJob({ path: `/${n}`, device: 1n, inode: 1n, size: 2 ** 24, modified: 1n }),
+);
+const digests = {
+  completeLength: 2 ** 24,
+  sha256: new Uint8Array(32),
+  pieceLength: 65536,
+  sha1Pieces: new Uint8Array(256 * 20),
+  sha256Pieces: new Uint8Array(256 * 32),
+};
+const kept = jobs.filter((job) => store.keep(job, { kind: "file", digests })).length;
+const found = jobs.filter((job) => store.find(job) !== undefined).length;
+process.stdout.write(JSON.stringify({ kept, found, lines }));
