@@ -1,44 +1,254 @@
-/** Bencoding (BEP 3): the few dictionaries that a tracker answers with. */
+/**
+ * Bencoding, BEP 3: the notation of torrents, trackers and extension messages.
+ *
+ * | value      | written                                          |
+ * | ---------- | ------------------------------------------------ |
+ * | bytes      | `4:spam`; text is its UTF-8                      |
+ * | integer    | `i-3e`                                           |
+ * | list       | `l4:spami-3ee`                                   |
+ * | dictionary | `d3:bar4:spam3:fooi42ee`, keys sorted as bytes   |
+ *
+ * Every value has one form. The decoder takes no other, since an info hash is made
+ * of the form.
+ */
 
-/** What can be encoded. Keys have one character a byte, since a scrape names torrents by their hashes. */
-export type Encodable = Uint8Array | string | number | readonly Encodable[] | EncodableRecord;
+/** What can be encoded. A key stands one byte a character, so above U+00FF there is none. */
+export type Encodable =
+  | string
+  | number
+  | bigint
+  | Uint8Array
+  | Encoded
+  | readonly Encodable[]
+  | ReadonlyMap<string, Encodable>
+  | EncodableRecord;
 
+/** A dictionary; what is undefined is left out. */
 export interface EncodableRecord {
-  readonly [key: string]: Encodable;
+  readonly [key: string]: Encodable | undefined;
 }
 
-export function encode(value: Encodable): Uint8Array {
-  const chunks: Uint8Array[] = [];
-  write(value, chunks);
-  return Buffer.concat(chunks);
+/** A value that is bencoded already, and whose very bytes count: an info dictionary. */
+export class Encoded {
+  constructor(readonly bytes: Uint8Array) {}
 }
 
-function write(value: Encodable, chunks: Uint8Array[]): void {
-  if (typeof value === "number") {
-    chunks.push(Buffer.from(`i${value}e`, "latin1"));
-  } else if (typeof value === "string") {
-    write(Buffer.from(value, "utf8"), chunks);
-  } else if (value instanceof Uint8Array) {
-    chunks.push(Buffer.from(`${value.length}:`, "latin1"), value);
-  } else if (isList(value)) {
-    chunks.push(LIST);
-    for (const element of value) write(element, chunks);
-    chunks.push(END);
-  } else {
-    chunks.push(DICTIONARY);
-    // Sorted as bytes, which is how strings of one character a byte compare.
-    for (const [key, element] of Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) {
-      write(Buffer.from(key, "latin1"), chunks);
-      write(element, chunks);
+/** What was decoded: an integer that a number can't hold exactly is a bigint, keys are one byte a character. */
+export type Bencoded = Uint8Array | number | bigint | readonly Bencoded[] | Dictionary;
+
+/** Keys in the order of their bytes. */
+export type Dictionary = ReadonlyMap<string, Bencoded>;
+
+export type Decoded =
+  | {
+      readonly kind: "value";
+      readonly value: Bencoded;
+      /** Offset of the first byte behind the value. */
+      readonly end: number;
     }
-    chunks.push(END);
+  | {
+      readonly kind: "malformed";
+      readonly reason: string;
+      /** Offset of the fault. */
+      readonly at: number;
+    };
+
+/** What a decoder takes at most. */
+export interface Limits {
+  /** Bytes. */
+  readonly length: number;
+  /** Lists and dictionaries inside one another. */
+  readonly depth: number;
+}
+
+/**
+ * An extension handshake has some hundred bytes, and nothing in BEP 3 to 52 is
+ * deeper than the file tree of BEP 52. Each byte may become an empty list, so the
+ * length bounds memory too.
+ */
+export const MESSAGE_LIMITS: Limits = { length: 64 * 1024, depth: 32 };
+
+/** More digits than an integer of 64 bits has are nobody's size or count. */
+const MOST_DIGITS = 19;
+
+/** Encodes a value. Throws RangeError for a number that is no safe integer and for a key that is no bytes. */
+export function encode(value: Encodable): Uint8Array {
+  const parts: Uint8Array[] = [];
+  append(value, parts);
+  return Buffer.concat(parts);
+}
+
+function append(value: Encodable, parts: Uint8Array[]): void {
+  if (typeof value === "string") return appendBytes(Buffer.from(value, "utf8"), parts);
+  if (typeof value === "number" && !Number.isSafeInteger(value)) {
+    throw new RangeError(`Cannot bencode ${value}: not a safe integer`);
+  }
+  if (typeof value === "number" || typeof value === "bigint") {
+    // A zero below zero has no sign here.
+    return void parts.push(Buffer.from(`i${BigInt(value)}e`, "latin1"));
+  }
+  if (value instanceof Uint8Array) return appendBytes(value, parts);
+  if (value instanceof Encoded) return void parts.push(value.bytes);
+  if (isList(value)) {
+    parts.push(LIST);
+    for (const element of value) append(element, parts);
+  } else {
+    parts.push(DICTIONARY);
+    for (const [key, element] of sortedEntries(value)) {
+      appendBytes(Buffer.from(key, "latin1"), parts);
+      append(element, parts);
+    }
+  }
+  parts.push(END);
+}
+
+function appendBytes(bytes: Uint8Array, parts: Uint8Array[]): void {
+  parts.push(Buffer.from(`${bytes.length}:`, "latin1"), bytes);
+}
+
+/** A predicate of its own, since Array.isArray lets readonly lists through. */
+function isList(value: object): value is readonly Encodable[] {
+  return Array.isArray(value);
+}
+
+function sortedEntries(
+  dictionary: ReadonlyMap<string, Encodable> | EncodableRecord,
+): [string, Encodable][] {
+  const entries: [string, Encodable][] = [];
+  const all = dictionary instanceof Map ? dictionary.entries() : Object.entries(dictionary);
+  for (const [key, value] of all) {
+    if (/[^\0-\xff]/.test(key)) throw new RangeError(`Cannot bencode the key "${key}": not bytes`);
+    if (value !== undefined) entries.push([key, value]);
+  }
+  return entries.sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+const LIST = Buffer.from("l", "latin1");
+const DICTIONARY = Buffer.from("d", "latin1");
+const END = Buffer.from("e", "latin1");
+
+/** Decodes bytes that are one value and nothing else. Never throws; byte strings are copies. */
+export function decode(bytes: Uint8Array, limits: Limits = MESSAGE_LIMITS): Decoded {
+  const decoded = decodePrefix(bytes, limits);
+  if (decoded.kind === "malformed" || decoded.end === bytes.length) return decoded;
+  return { kind: "malformed", reason: "There is more behind the value", at: decoded.end };
+}
+
+/** The same for bytes that begin with a value, as a metadata message does (BEP 9). */
+export function decodePrefix(bytes: Uint8Array, limits: Limits = MESSAGE_LIMITS): Decoded {
+  if (bytes.length > limits.length) {
+    return { kind: "malformed", reason: `Longer than ${limits.length} bytes`, at: limits.length };
+  }
+  try {
+    const decoder = new Decoder(bytes);
+    return { kind: "value", value: decoder.readValue(limits.depth), end: decoder.offset };
+  } catch (error) {
+    if (error instanceof Malformed) {
+      return { kind: "malformed", reason: error.message, at: error.at };
+    }
+    throw error;
   }
 }
 
-const LIST = Buffer.from("l");
-const DICTIONARY = Buffer.from("d");
-const END = Buffer.from("e");
+class Malformed extends Error {
+  constructor(
+    message: string,
+    readonly at: number,
+  ) {
+    super(message);
+  }
+}
 
-function isList(value: Encodable): value is readonly Encodable[] {
-  return Array.isArray(value);
+class Decoder {
+  offset = 0;
+
+  constructor(private readonly bytes: Uint8Array) {}
+
+  /** Reads the value at the offset; `depth` more lists and dictionaries may begin in it. */
+  readValue(depth: number): Bencoded {
+    const first = this.bytes[this.offset];
+    if (first === undefined) throw new Malformed("The end where a value should be", this.offset);
+    switch (String.fromCharCode(first)) {
+      case "i":
+        return this.readInteger();
+      case "l":
+        return this.readList(this.enter(depth));
+      case "d":
+        return this.readDictionary(this.enter(depth));
+      default:
+        return this.readBytes().slice();
+    }
+  }
+
+  private enter(depth: number): number {
+    if (depth === 0) throw new Malformed("Too many lists inside one another", this.offset);
+    this.offset++;
+    return depth - 1;
+  }
+
+  private readInteger(): number | bigint {
+    const start = this.offset++;
+    const digits = this.readUntil("e", MOST_DIGITS + 1);
+    if (digits === undefined || !/^(?:0|-?[1-9]\d{0,18})$/.test(digits)) {
+      throw new Malformed("Not an integer", start);
+    }
+    const value = Number(digits);
+    return Number.isSafeInteger(value) ? value : BigInt(digits);
+  }
+
+  private readBytes(): Uint8Array {
+    const start = this.offset;
+    const digits = this.readUntil(":", MOST_DIGITS);
+    if (digits === undefined || !/^(?:0|[1-9]\d*)$/.test(digits)) {
+      throw new Malformed("Neither a value nor its end", start);
+    }
+    const end = this.offset + Number(digits);
+    if (end > this.bytes.length) throw new Malformed("A string past the end", start);
+    const bytes = this.bytes.subarray(this.offset, end);
+    this.offset = end;
+    return bytes;
+  }
+
+  private readList(depth: number): Bencoded[] {
+    const list: Bencoded[] = [];
+    while (!this.skipEnd()) list.push(this.readValue(depth));
+    return list;
+  }
+
+  private readDictionary(depth: number): Dictionary {
+    const dictionary = new Map<string, Bencoded>();
+    let last: string | undefined;
+    while (!this.skipEnd()) {
+      const start = this.offset;
+      const key = Buffer.from(this.readBytes()).toString("latin1");
+      if (last !== undefined && key <= last) {
+        throw new Malformed("A key that isn't behind the one before", start);
+      }
+      last = key;
+      dictionary.set(key, this.readValue(depth));
+    }
+    return dictionary;
+  }
+
+  private skipEnd(): boolean {
+    const ends = this.bytes[this.offset] === 0x65;
+    if (ends) this.offset++;
+    return ends;
+  }
+
+  /** The characters before `delimiter`, at most so many; undefined when there are more. */
+  private readUntil(delimiter: string, most: number): string | undefined {
+    let text = "";
+    for (let offset = this.offset; text.length <= most; offset++) {
+      const byte = this.bytes[offset];
+      if (byte === undefined) return undefined;
+      const character = String.fromCharCode(byte);
+      if (character === delimiter) {
+        this.offset = offset + 1;
+        return text;
+      }
+      text += character;
+    }
+    return undefined;
+  }
 }
