@@ -1,0 +1,13 @@
+/** A line that `sha256sum -c` checks a file by, as GNU coreutils write it. */
+
+/**
+ * `HEX  NAME` and a line break. A name with a backslash or a line break in it is
+ * escaped, and a backslash in front of the line says so.
+ */
+export function formatChecksum(sha256: Uint8Array, name: string): string {
+  const text = name.toWellFormed();
+  const escaped = text.replace(/[\\\n\r]/g, (character) => ESCAPES[character] ?? "");
+  return `${escaped === text ? "" : "\\"}${sha256.toHex()}  ${escaped}\n`;
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r" };
