@@ -1,7 +1,17 @@
 /**
  * Digests of a representation, and the fields that carry them: Repr-Digest and
  * Content-Digest (RFC 9530), Digest (RFC 3230), and what a client wants of them.
+ *
+ * | answer to GET                    | Repr-Digest, Digest | Content-Digest |
+ * | -------------------------------- | ------------------- | -------------- |
+ * | 200                              | of the file         | the same       |
+ * | 206, the window is the file      | of the file         | the same       |
+ * | 206, the window is a piece of it | of the file         | of the piece   |
+ * | 206, any other; 200 to HEAD      | of the file         | none           |
  */
+import type { Window } from "../range.ts";
+import type { Fields } from "./conditional.ts";
+import { readWeights } from "./negotiate.ts";
 
 /** What one reading of one version of a file gave. */
 export interface Digests {
@@ -15,4 +25,115 @@ export interface Digests {
   readonly sha1Pieces: Uint8Array;
   /** Of the pieces in order, 32 bytes each. */
   readonly sha256Pieces: Uint8Array;
+}
+
+/** Lower case, as a plan has them; what is unknown or unwanted is left out. */
+export interface DigestFields {
+  readonly "repr-digest"?: string;
+  readonly "content-digest"?: string;
+  readonly digest?: string;
+}
+
+/** Which of the fields a client lets us send: each has a field of its own to say so. */
+export interface WantedDigests {
+  readonly repr: boolean;
+  readonly content: boolean;
+  readonly digest: boolean;
+}
+
+/** What a client that says nothing gets. */
+const ALL: WantedDigests = { repr: true, content: true, digest: true };
+
+/** Reads Want-Repr-Digest, Want-Content-Digest (RFC 9530 §4) and Want-Digest (RFC 3230 §4.3.1). */
+export function readWantedDigests(fields: Fields): WantedDigests {
+  const repr = fields.get("want-repr-digest");
+  const content = fields.get("want-content-digest");
+  const digest = fields.get("want-digest");
+  if (repr === null && content === null && digest === null) return ALL;
+  return {
+    repr: repr === null || accepts(readPreferences(repr)),
+    content: content === null || accepts(readPreferences(content)),
+    digest: digest === null || accepts(readWeights(digest)),
+  };
+}
+
+/**
+ * The fields for an answer whose content is `window` of the file: all of it for a
+ * 200 to GET, undefined for HEAD and for several windows.
+ */
+export function digestFields(
+  digests: Digests,
+  window: Window | undefined,
+  wanted: WantedDigests,
+): DigestFields {
+  const whole = wholeFields(digests);
+  const piece = window === undefined || !wanted.content ? undefined : pieceOf(digests, window);
+  if (wanted === ALL && piece === undefined) return whole;
+  const fields: { -readonly [Name in keyof DigestFields]: DigestFields[Name] } = {};
+  if (wanted.repr) fields["repr-digest"] = whole["repr-digest"];
+  if (wanted.digest) fields.digest = whole.digest;
+  if (piece === "whole") fields["content-digest"] = whole["repr-digest"];
+  else if (piece !== undefined)
+    fields["content-digest"] = formatSha256(pieceDigest(digests, piece));
+  return fields;
+}
+
+/** Which digest is that of a window: the whole file's, or the one of the piece by its number. */
+function pieceOf(
+  { completeLength, pieceLength }: Digests,
+  { start, end }: Window,
+): "whole" | number | undefined {
+  if (start === 0 && end === completeLength) return "whole";
+  const number = start / pieceLength;
+  if (!Number.isInteger(number)) return undefined;
+  return end === Math.min(start + pieceLength, completeLength) ? number : undefined;
+}
+
+function pieceDigest({ sha256Pieces }: Digests, number: number): Uint8Array {
+  return sha256Pieces.subarray(number * 32, number * 32 + 32);
+}
+
+/** Built once, since they are on every answer. */
+function wholeFields(digests: Digests): Required<Omit<DigestFields, "content-digest">> {
+  const known = built.get(digests);
+  if (known !== undefined) return known;
+  const fields = {
+    "repr-digest": formatSha256(digests.sha256),
+    digest: `SHA-256=${digests.sha256.toBase64()}`,
+  };
+  built.set(digests, fields);
+  return fields;
+}
+
+const built = new WeakMap<Digests, Required<Omit<DigestFields, "content-digest">>>();
+
+/** A dictionary of one byte sequence (RFC 9651 §3.2, §3.3.5). */
+function formatSha256(digest: Uint8Array): string {
+  return `sha-256=:${digest.toBase64()}:`;
+}
+
+/** Whether the one algorithm that we have is acceptable. A field that is malformed or empty doesn't count. */
+function accepts(preferences: ReadonlyMap<string, number> | undefined): boolean {
+  if (preferences === undefined || preferences.size === 0) return true;
+  return (preferences.get("sha-256") ?? 0) > 0;
+}
+
+/**
+ * One member of a dictionary of integers, parameters and all: `sha-256=10;a="b", `.
+ * RFC 9651 §4.2.2; a comma must have a member behind it.
+ */
+const PREFERENCE =
+  /([a-z*][a-z0-9_.*-]*)=(10|[0-9])(?:; *[a-z*][a-z0-9_.*-]*(?:=(?:"(?:[^"\\]|\\["\\])*"|[^\s",;]+))?)*(?:[ \t]*,[ \t]*(?=\S)|$)/y;
+
+/** RFC 9530 §4: algorithm → 0 (not acceptable) to 10. Undefined when it is anything else. */
+function readPreferences(field: string): ReadonlyMap<string, number> | undefined {
+  const text = field.trim();
+  const preferences = new Map<string, number>();
+  PREFERENCE.lastIndex = 0;
+  for (let end = 0; end < text.length; end = PREFERENCE.lastIndex) {
+    const [, algorithm = "", preference] = PREFERENCE.exec(text) ?? [];
+    if (preference === undefined) return undefined;
+    preferences.set(algorithm, Number(preference));
+  }
+  return preferences;
 }

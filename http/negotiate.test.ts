@@ -1,6 +1,6 @@
-/** Accept, RFC 9110 §12.5.1, as far as it chooses between HTML and JSON. */
+/** Accept, RFC 9110 §12.5.1: HTML or JSON, a file or its Metalink. */
 import { describe, expect, test } from "bun:test";
-import { prefersJson } from "./negotiate.ts";
+import { prefersJson, readWeights, wantsMetalink } from "./negotiate.ts";
 
 describe("prefersJson", () => {
   test.each<[string, string | null, boolean]>([
@@ -60,4 +60,49 @@ describe("prefersJson", () => {
   ])("%s: %s", (_why, accept, expected) => {
     expect(prefersJson(accept)).toBe(expected);
   });
+});
+
+describe("wantsMetalink", () => {
+  test.each<[string, string | null, boolean]>([
+    ["aria2", "*/*,application/metalink4+xml,application/metalink+xml", true],
+    ["Metalink alone", "application/metalink4+xml", true],
+    ["in capitals", "Application/METALINK4+XML", true],
+    ["with a weight", "application/metalink4+xml;q=0.001", true],
+    [
+      "with another parameter and blanks",
+      "text/html , application/metalink4+xml ; v=1 ; q=0.5",
+      true,
+    ],
+    ["absent", null, false],
+    ["empty", "", false],
+    ["anything", "*/*", false],
+    ["any application", "application/*", false],
+    ["not acceptable", "*/*, application/metalink4+xml;q=0", false],
+    ["not acceptable, in full", "application/metalink4+xml;q=0.000", false],
+    ["a weight that is none", "application/metalink4+xml;q=high", false],
+    ["Metalink of before", "application/metalink+xml", false],
+    ["a type that begins like it", "application/metalink4+xml2", false],
+    ["a type that ends like it", "text/metalink4+xml", false],
+    ["in a parameter", "text/html;a=application/metalink4+xml", false],
+  ])("%s: %s", (_why, accept, expected) => {
+    expect(wantsMetalink(accept)).toBe(expected);
+  });
+});
+
+test("readWeights: names in lower case, the last of each, or nothing", () => {
+  const seen = ["A, b;q=0.5 ,,A;q=0", "", "a;q=2", "a b", "a;b=1", "a;q"].map((field) => {
+    const weights = readWeights(field);
+    return weights === undefined ? undefined : [...weights];
+  });
+  expect(seen).toEqual([
+    [
+      ["a", 0],
+      ["b", 0.5],
+    ],
+    [],
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+  ]);
 });

@@ -1,0 +1,34 @@
+/**
+ * The URL of this server as the client knows it, for documents that must name it:
+ * what the operator says, else the scheme and authority of the request.
+ */
+
+/** What a request says about where it went to. */
+export interface Addressed {
+  /** Absolute, or a bare path when the request has no usable Host. */
+  readonly url: string;
+  /** The Host field; null when there is none. */
+  readonly host: string | null;
+}
+
+/**
+ * Scheme and authority without a slash behind them: `http://[::1]:13000`. A Host that
+ * is no host never gets into a document: `fallback` stands in for it.
+ */
+export function baseUrl(
+  { url, host }: Addressed,
+  configured: string | undefined,
+  fallback: string,
+): string {
+  if (configured !== undefined) return configured.replace(/\/+$/, "");
+  if (host === null || host.length > LONGEST_HOST || !HOST.test(host)) return fallback;
+  const base = `${url.startsWith("https:") ? "https" : "http"}://${host}`;
+  // What passed is a port above 65535, an address like 1.2.3.999 or colons that are no IPv6.
+  return URL.canParse(base) ? base : fallback;
+}
+
+/** Characters: a domain name (RFC 1035 §2.3.4), a colon and a port. */
+const LONGEST_HOST = 255 + 6;
+
+/** RFC 3986 §3.2.2 without what no host has in practice: escapes, sub-delimiters, zones. */
+const HOST = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
