@@ -8,6 +8,7 @@ import type { Fields } from "../http/conditional.ts";
 import { prefersJson } from "../http/negotiate.ts";
 import { type Plan, planListing } from "../http/plan.ts";
 import { encodeName, type PathTarget } from "../http/target.ts";
+import { documentsOfFile } from "../swarm/document.ts";
 import { isLinkAllowed, isNameServed, type OpenDirectory, pathOf, type Root } from "./locate.ts";
 
 /** One line of a listing. */
@@ -18,6 +19,8 @@ export interface Entry {
   readonly size?: number;
   /** RFC 3339, UTC, milliseconds. */
   readonly mtime: string;
+  /** Names of the documents about a file, by their kind; a file without any has none. */
+  readonly documents?: Readonly<Record<string, string>>;
 }
 
 /** Entries looked at in one go: other requests are answered in between. */
@@ -52,9 +55,16 @@ async function readEntries(root: Root, directory: OpenDirectory): Promise<Entry[
   return entries.sort(compareEntries);
 }
 
-/** An array of `{ name, type, size, mtime }`. */
+/** An array of `{ name, type, size, mtime, documents }`. */
 function renderJson(entries: readonly Entry[]): string {
-  return `${JSON.stringify(entries, undefined, 1)}\n`;
+  return `${JSON.stringify(entries.map(withDocuments), undefined, 1)}\n`;
+}
+
+function withDocuments(entry: Entry): Entry {
+  const kinds = entry.size === undefined ? [] : documentsOfFile(entry.size);
+  if (kinds.length === 0) return entry;
+  const names = kinds.map((kind) => [kind, `${entry.name}.${kind}`]);
+  return { ...entry, documents: Object.fromEntries(names) };
 }
 
 function renderHtml(

@@ -53,7 +53,8 @@ export interface Exchange extends Asked {
 /** Answers with what needs no file. */
 export function respond(plan: Plan, { request, now }: Asked): Response {
   const { status, fields, content } = request.method === "HEAD" ? withoutContent(plan) : plan;
-  const body = content.kind === "text" ? content.text : null;
+  const body =
+    content.kind === "text" ? content.text : content.kind === "bytes" ? content.bytes : null;
   // The runtime dates every answer but one to HEAD whose length is given.
   const dated = request.method === "HEAD" ? { ...fields, date: formatHttpDate(now) } : fields;
   return new Response(body, { status, headers: dated });
@@ -70,9 +71,7 @@ export function respondFromFile(
   exchange: Exchange,
 ): Response | Promise<Response> {
   const { content } = plan;
-  if (content.kind === "none" || content.kind === "text" || exchange.request.method === "HEAD") {
-    return respond(plan, exchange);
-  }
+  if (!isOfFile(content) || exchange.request.method === "HEAD") return respond(plan, exchange);
   const windows = windowsOf(content);
   const [window] = windows;
   const length = contentLength(content) ?? 0;
@@ -113,6 +112,10 @@ function send(
 
 /** Content that is bytes of a file. */
 type FileContent = Extract<Plan["content"], { kind: "whole" | "window" | "parts" }>;
+
+function isOfFile(content: Plan["content"]): content is FileContent {
+  return content.kind === "whole" || content.kind === "window" || content.kind === "parts";
+}
 
 function windowsOf(content: FileContent): readonly Window[] {
   if (content.kind === "parts") return content.multipart.parts.map(({ window }) => window);

@@ -350,6 +350,7 @@ describe("the length of content, and HEAD", () => {
     ["text", { kind: "text", text: "abc\n" }, 4],
     ["text counts in bytes", { kind: "text", text: "ä€😀\n" }, 10],
     ["no text", { kind: "text", text: "" }, 0],
+    ["bytes", { kind: "bytes", bytes: new Uint8Array(3) }, 3],
     ["whole", { kind: "whole", completeLength: 100 }, 100],
     ["nothing, whole", { kind: "whole", completeLength: 0 }, 0],
     ["a window", { kind: "window", window: { start: 90, end: 100 } }, 10],

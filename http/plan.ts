@@ -24,6 +24,7 @@ import { formatPath, type PathTarget, type Target } from "./target.ts";
 export type Content =
   | { readonly kind: "none" }
   | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: "whole"; readonly completeLength: number }
   | { readonly kind: "window"; readonly window: Window }
   | { readonly kind: "parts"; readonly multipart: Multipart };
@@ -143,6 +144,8 @@ export function contentLength(content: Content): number | undefined {
       return undefined;
     case "text":
       return new TextEncoder().encode(content.text).length;
+    case "bytes":
+      return content.bytes.length;
     case "whole":
       return content.completeLength;
     case "window":

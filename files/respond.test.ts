@@ -1,0 +1,30 @@
+/** Answers that need no file; those from files are tested from outside. */
+import { expect, test } from "bun:test";
+import type { Plan } from "../http/plan.ts";
+import { respond } from "./respond.ts";
+
+const BYTES: Plan = {
+  status: 200,
+  fields: { etag: '"e"', "content-type": "application/x-bittorrent" },
+  content: { kind: "bytes", bytes: new Uint8Array([0, 255, 13, 10]) },
+};
+const TEXT: Plan = { status: 404, fields: {}, content: { kind: "text", text: "ä\n" } };
+const NONE: Plan = { status: 304, fields: { etag: '"e"' }, content: { kind: "none" } };
+const TYPE = { etag: '"e"', "content-type": "application/x-bittorrent" };
+const DATE = { date: "Sun, 09 Sep 2001 01:46:40 GMT" };
+
+test.each<[string, string, Plan, number, Record<string, string>, string]>([
+  ["bytes", "GET", BYTES, 200, TYPE, "00ff0d0a"],
+  ["bytes to HEAD", "HEAD", BYTES, 200, { ...TYPE, ...DATE, "content-length": "4" }, ""],
+  ["text", "GET", TEXT, 404, {}, "c3a40a"],
+  ["text to HEAD", "HEAD", TEXT, 404, { ...DATE, "content-length": "3" }, ""],
+  ["nothing", "GET", NONE, 304, { etag: '"e"' }, ""],
+])("%s", async (_why, method, plan, status, fields, hex) => {
+  const asked = { request: { method, url: "/" }, now: 1_000_000_000_000 };
+  const response = respond(plan, asked);
+  expect({
+    status: response.status,
+    fields: Object.fromEntries(response.headers),
+    hex: (await response.bytes()).toHex(),
+  }).toEqual({ status, fields, hex });
+});
