@@ -89,6 +89,7 @@ export class Peers {
     const slot = this.#slots.take(this.#hashSource(address));
     this.#addresses.set(address, 16 * slot);
     this.#ports[slot] = port;
+    this.#left[slot] = 0;
     this.#counted[slot] = 0;
     this.#swarms[slot] = swarm;
     this.#positions[slot] = swarm.members.push(slot) - 1;
@@ -96,10 +97,22 @@ export class Peers {
     return slot;
   }
 
-  /** Notes what a peer in use said. */
-  update(slot: number, said: Pick<Peer, "peerId" | "left" | "lastSeen" | "expires">): void {
+  /** Notes what a peer in use said, and counts its completion, once. */
+  update(
+    slot: number,
+    said: Pick<Peer, "peerId" | "left" | "lastSeen" | "expires"> & { readonly completed: boolean },
+  ): void {
     // Another peer at the same place has a completion of its own.
-    if (!this.hasId(slot, said.peerId)) this.#counted[slot] = 0;
+    if (!this.hasId(slot, said.peerId)) {
+      this.#left[slot] = 0;
+      this.#counted[slot] = 0;
+    }
+    // aria2 that ends with its download never says that it completed one.
+    const finished = said.completed || (this.#left[slot] !== 0 && said.left === 0);
+    if (finished && this.#counted[slot] === 0) {
+      this.#counted[slot] = 1;
+      this.swarmOf(slot).downloaded++;
+    }
     this.#peerIds.set(said.peerId, 20 * slot);
     this.#left[slot] = said.left;
     this.#lastSeen[slot] = said.lastSeen;
@@ -125,13 +138,6 @@ export class Peers {
       swarm.highest = swarm.members.length;
     }
     this.#slots.release(slot);
-  }
-
-  /** Counts that a peer completed its torrent, once. */
-  countCompletion(slot: number): void {
-    if (this.#counted[slot] === 1) return;
-    this.#counted[slot] = 1;
-    this.swarmOf(slot).downloaded++;
   }
 
   read(slot: number): Peer {

@@ -108,7 +108,7 @@ export class Tracker {
     const seconds = toSeconds(now);
     this.#forget(seconds);
     const asker = { address, port: announce.port };
-    if (announce.event === "stopped") this.#leave(announce, asker);
+    if (announce.event === "stopped") this.#leave(announce, asker, seconds);
     else this.#join(announce, asker, seconds);
 
     const interval = intervalFor(this.size, this.#announceInterval);
@@ -172,16 +172,20 @@ export class Tracker {
     }
     const interval = intervalFor(this.size, this.#announceInterval);
     const patience = INTERVALS_TO_LIVE * Math.max(interval, LEAST_INTERVAL_TO_LIVE);
-    this.#peers.update(slot, { peerId, left, lastSeen: seconds, expires: seconds + patience });
+    const expires = seconds + patience;
+    const completed = event === "completed" && left === 0;
+    this.#peers.update(slot, { peerId, left, lastSeen: seconds, expires, completed });
     this.#swarms.touch(this.#peers.swarmOf(slot));
-    if (event === "completed" && left === 0) this.#peers.countCompletion(slot);
   }
 
-  #leave({ infoHash, peerId }: Announce, { address, port }: Endpoint): void {
+  #leave({ infoHash, peerId, left }: Announce, { address, port }: Endpoint, seconds: number): void {
     const swarm = this.#swarms.find(infoHash);
     const slot = swarm === undefined ? NONE : this.#peers.find(swarm, address, port);
     // Another id is another peer, which listens where the one that stopped did.
-    if (slot !== NONE && this.#peers.hasId(slot, peerId)) this.#remove(slot);
+    if (slot === NONE || !this.#peers.hasId(slot, peerId)) return;
+    const last = { lastSeen: seconds, expires: seconds, completed: false };
+    this.#peers.update(slot, { peerId, left, ...last });
+    this.#remove(slot);
   }
 
   /** Whom a peer is told of: the seeder of this server first, then any, but never itself. */
