@@ -1,7 +1,7 @@
 """A libtorrent peer: peer.py TORRENT DIRECTORY seed|fetch
 
 It knows no one but whom its tracker names. `fetch` ends when the torrent is
-complete, `seed` when its standard input does.
+complete and the tracker knows, `seed` when its standard input does.
 """
 import sys
 
@@ -25,10 +25,13 @@ session.add_torrent({
 })
 if role == "seed":
     sys.stdin.read()
+finished = False
 while role == "fetch":
     session.wait_for_alert(1000)
     for alert in session.pop_alerts():
-        if isinstance(alert, libtorrent.torrent_finished_alert):
+        finished = finished or isinstance(alert, libtorrent.torrent_finished_alert)
+        # The tracker is told of the end, too.
+        if finished and isinstance(alert, libtorrent.tracker_reply_alert):
             sys.exit(0)
         if isinstance(alert, libtorrent.tracker_error_alert):
             sys.exit(alert.message())
