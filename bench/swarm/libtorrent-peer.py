@@ -1,8 +1,9 @@
 """A peer as libtorrent makes it by default, or the seeder of a swarm.
 
 libtorrent-peer.py peer ADDRESS URL DIRECTORY       downloads, then seeds until it is ended
-libtorrent-peer.py seed ADDRESS TORRENT DIRECTORY   seeds, as BEP 16 has it
-libtorrent-peer.py make FILE TORRENT TRACKER PIECE_LENGTH [WEB_SEED]
+libtorrent-peer.py seed ADDRESS TORRENT DIRECTORY   seeds
+libtorrent-peer.py super ADDRESS TORRENT DIRECTORY  seeds as BEP 16 has it
+libtorrent-peer.py make FILE TORRENT TRACKER PIECE_LENGTH [WEB_SEED]   prints the info hash
 
 A peer says "ready", waits for a line, fetches the torrent from the URL, and prints
 the SHA-256 of the file when it has all of it. What libtorrent does to find peers
@@ -66,18 +67,22 @@ def report(handle):
     )
 
 
-def seed(address, torrent, directory):
+def seed(address, torrent, directory, more=0):
     own = session(address)
     flags = libtorrent.torrent_flags
     own.add_torrent(
         {
             "ti": libtorrent.torrent_info(torrent),
             "save_path": directory,
-            "flags": flags.default_flags | flags.super_seeding | flags.seed_mode,
+            "flags": flags.default_flags | flags.seed_mode | more,
         }
     )
     print("ready", flush=True)
     wait()
+
+
+def super_seed(address, torrent, directory):
+    seed(address, torrent, directory, libtorrent.torrent_flags.super_seeding)
 
 
 def wait():
@@ -96,6 +101,7 @@ def make(file, torrent, tracker, piece_length, web_seed=None):
     libtorrent.set_piece_hashes(made, file.rsplit("/", 1)[0])
     with open(torrent, "wb") as out:
         out.write(libtorrent.bencode(made.generate()))
+    print(libtorrent.torrent_info(torrent).info_hash())
 
 
-{"peer": peer, "seed": seed, "make": make}[sys.argv[1]](*sys.argv[2:])
+{"peer": peer, "seed": seed, "super": super_seed, "make": make}[sys.argv[1]](*sys.argv[2:])

@@ -81,25 +81,31 @@ export const METHODS: readonly Method[] = [
   },
   {
     name: "libtorrent-seed",
-    about: "libtorrent's defaults; origin: libtorrent that seeds as BEP 16 has it, and opentracker",
+    about: "libtorrent's defaults; origin: libtorrent, seeding, and opentracker",
     needs: [PYTHON, "opentracker"],
     only: [8, 32],
     async run(setting, peers) {
-      const torrent = await serveForeign(setting, false);
-      await seedWithLibtorrent(setting, torrent);
-      const url = torrentUrl(setting, torrent);
+      const url = await seedWithLibtorrent(setting, "seed");
+      return start(setting, peers, (host) => libtorrent(setting, host, url));
+    },
+  },
+  {
+    name: "libtorrent-super",
+    about: "libtorrent's defaults; origin: libtorrent, super-seeding (BEP 16), and opentracker",
+    needs: [PYTHON, "opentracker"],
+    only: [8],
+    async run(setting, peers) {
+      const url = await seedWithLibtorrent(setting, "super");
       return start(setting, peers, (host) => libtorrent(setting, host, url));
     },
   },
   {
     name: "aria2c-seed",
-    about: "`aria2c URL`; origin: libtorrent that seeds as BEP 16 has it, and opentracker",
+    about: "`aria2c URL`; origin: libtorrent, seeding, and opentracker",
     needs: ["aria2c", PYTHON, "opentracker"],
     only: [8, 32],
     async run(setting, peers) {
-      const torrent = await serveForeign(setting, false);
-      await seedWithLibtorrent(setting, torrent);
-      const url = torrentUrl(setting, torrent);
+      const url = await seedWithLibtorrent(setting, "seed");
       return start(setting, peers, (host) => aria2c(setting, host, url));
     },
   },
@@ -232,19 +238,24 @@ async function serveForeign(setting: Setting, webSeed: boolean): Promise<string>
     ...(webSeed ? [`http://${address}:${PORT}/data/${name}`] : []),
   ]);
   if (made.exitCode !== 0) throw new Error(made.stderr.toString());
+  // Debian's opentracker knows only what is listed, in a file below its new root.
+  writeFileSync(join(scratch, "listed"), made.stdout);
   const tracker = ["opentracker", "-i", address, "-p", `${TRACKER}`, "-P", `${TRACKER}`];
-  programs.start(origin(setting), [...tracker, "-d", scratch, "-u", "root"], scratch);
+  programs.start(origin(setting), [...tracker, "-d", scratch, "-w", "/listed"], scratch);
   await serveFile(setting);
   return torrent;
 }
 
-async function seedWithLibtorrent(setting: Setting, torrent: string): Promise<void> {
+/** Another program as the origin's peer. Returns the torrent's URL. */
+async function seedWithLibtorrent(setting: Setting, how: "seed" | "super"): Promise<string> {
+  const torrent = await serveForeign(setting, false);
   const { programs, site, scratch } = setting;
   const { address } = origin(setting);
-  const command = [PYTHON, LIBTORRENT, "seed", address, join(site, torrent), site];
+  const command = [PYTHON, LIBTORRENT, how, address, join(site, torrent), site];
   programs.start(origin(setting), command, scratch);
   // Until it is listening and has announced itself.
   await Bun.sleep(1500);
+  return torrentUrl(setting, torrent);
 }
 
 /** Until a host's server has what is asked for: it may still start, or hash the file. */
