@@ -62,8 +62,8 @@ const ABSENT: Absent = { kind: "absent", [Symbol.dispose]() {} };
 const LINUX = process.platform === "linux";
 const WINDOWS = process.platform === "win32";
 
-/** Nanoseconds, and no exception for what isn't there: most requests need no more than this look. */
-const LOOK = { bigint: true, throwIfNoEntry: false } as const;
+/** No exception for what isn't there. */
+const LOOK = { throwIfNoEntry: false } as const;
 
 /** Bytes. The runtime counts positions in a file with 52 bits; past them it would send others. */
 const LARGEST = 2n ** 52n - 1n;
@@ -148,13 +148,10 @@ export function isNameServed(root: Root, name: string): boolean {
 function open(root: Root, segments: readonly string[]): Located {
   for (const name of segments) if (!isNameServed(root, name)) return ABSENT;
   const path = `${root.path}${sep}${segments.join(sep)}`;
-  const seen = statSync(path, LOOK);
-  const remembered = seen === undefined ? undefined : root.openFiles.find(path, seen);
+  const remembered = root.openFiles.find(path);
   if (remembered !== undefined) return remembered;
-  if (seen === undefined || !(seen.isFile() || seen.isDirectory())) {
-    root.openFiles.forget(path);
-    return ABSENT;
-  }
+  const seen = statSync(path, LOOK);
+  if (seen === undefined || !(seen.isFile() || seen.isDirectory())) return ABSENT;
   if (WINDOWS && seen.isDirectory()) {
     return isInside(root, segments, path) ? new OpenDirectory(undefined, path) : ABSENT;
   }

@@ -46,11 +46,11 @@ test.if(process.platform === "linux")(
       using file = openFile(path);
       files.remember(file);
       // The first is asked for again and again, and stays.
-      files.find(first, statSync(first, LOOK))?.release();
+      files.find(first)?.release();
       seen.push([files.size, descriptorsBelow(directory)]);
     }
     const remembered = paths.filter((path) => {
-      const file = files.find(path, statSync(path, LOOK));
+      const file = files.find(path);
       file?.release();
       return file !== undefined;
     });
@@ -83,10 +83,10 @@ test.if(process.platform === "linux")(
     const made = openFile(path);
     files.remember(made);
     made.release();
-    const user = files.find(path, statSync(path, LOOK));
+    const user = files.find(path);
     writeFileSync(`${path}.new`, "NEW");
     renameSync(`${path}.new`, path);
-    const replaced = files.find(path, statSync(path, LOOK));
+    const replaced = files.find(path);
     const bytes = Buffer.alloc(3);
     readSync(user?.descriptor ?? -1, bytes, 0, 3, 0);
     const before = descriptorsBelow(directory);
@@ -133,7 +133,7 @@ test.each<[string, (path: string) => void, boolean]>([
   const stamp = statSync(path, LOOK).ctimeNs;
   do change(path);
   while (!found && statSync(path, LOOK).ctimeNs === stamp);
-  const file = files.find(path, statSync(path, LOOK));
+  const file = files.find(path);
   file?.release();
   while (files.forgetOldest());
   rmSync(directory, { recursive: true });

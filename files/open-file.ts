@@ -5,13 +5,16 @@
  */
 import { type BigIntStats, closeSync, readFileSync } from "node:fs";
 import { represent, type Representation } from "../http/representation.ts";
+import { Seen } from "./look.ts";
 import { type Version, versionOf } from "./version.ts";
 
 /** An open regular file. Whoever is given one releases it once. */
 export class OpenFile implements Disposable {
   readonly kind = "file";
   readonly version: Version;
-  readonly #stats: BigIntStats;
+  /** The number of the device that it is on. */
+  readonly device: bigint;
+  readonly #seen: Seen;
   #uses = 1;
   #settled: Representation | undefined;
   /** Milliseconds; when it was last found by its path. */
@@ -24,12 +27,8 @@ export class OpenFile implements Disposable {
     stats: BigIntStats,
   ) {
     this.version = versionOf(stats);
-    this.#stats = stats;
-  }
-
-  /** The number of the device that it is on. */
-  get device(): bigint {
-    return this.#stats.dev;
+    this.device = stats.dev;
+    this.#seen = new Seen(stats, path);
   }
 
   get inode(): bigint {
@@ -54,16 +53,14 @@ export class OpenFile implements Disposable {
     return representation;
   }
 
-  /** Whether `seen` is this very file, unchanged since it was opened. */
-  isStill(seen: BigIntStats): boolean {
-    const { mtimeNs, ctimeNs, ino, size, dev } = this.#stats;
-    return (
-      seen.mtimeNs === mtimeNs &&
-      seen.ctimeNs === ctimeNs &&
-      seen.ino === ino &&
-      seen.size === size &&
-      seen.dev === dev
-    );
+  /** Whether its path still leads to it, and nothing was done to it since it was opened. */
+  isStillThere(): boolean {
+    return this.#seen.isAt(this.path);
+  }
+
+  /** Whether its size and modification time are what they were; where it stands doesn't count. */
+  isUnchanged(): boolean {
+    return this.#seen.isUnchanged(this.descriptor);
   }
 
   /** Keeps it open for one more user. */
@@ -102,12 +99,12 @@ export class OpenFiles {
     return this.#byPath.size;
   }
 
-  /** The file at `path` when it is still what `seen` shows, for the caller to release. */
-  find(path: string, seen: BigIntStats): OpenFile | undefined {
+  /** The file remembered at `path` if it is still there, for the caller to release. */
+  find(path: string): OpenFile | undefined {
     const file = this.#byPath.get(path);
     if (file === undefined) return undefined;
     this.#byPath.delete(path);
-    if (!file.isStill(seen)) {
+    if (!file.isStillThere()) {
       file.release();
       return undefined;
     }

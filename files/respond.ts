@@ -221,10 +221,8 @@ function readFully(file: OpenFile, { start, end }: Window, bytes: Uint8Array): n
 }
 
 /** What was read in one go is sent only if nothing happened to the file meanwhile; else it is read again. */
-function checkUnchanged({ descriptor, version }: OpenFile): void {
-  const after = fstatSync(descriptor, { bigint: true });
-  const unchanged = after.mtimeNs === version.modified && Number(after.size) === version.size;
-  if (!unchanged) throw new FileChanged();
+function checkUnchanged(file: OpenFile): void {
+  if (!file.isUnchanged()) throw new FileChanged();
 }
 
 /** What is sent piece by piece goes on while its file only grows. */
