@@ -28,6 +28,8 @@ export async function build(outfile: string, target?: (typeof TARGETS)[number]):
     bytecode: true,
     define: { RANGESRV_COMMIT: JSON.stringify(commit()) },
   });
+  // The executable has it inside, too.
+  rmSync(`${outfile.replace(/\.exe$/, "")}.map`, { force: true });
 }
 
 /** The short hash of what is built, with a plus sign when the tree differs from it. */

@@ -21,16 +21,17 @@ test.each([...linux, import.meta.path])("%s is what it was", (path) => {
   expect(see(path)).toEqual({ at: true, unchanged: true });
 });
 
-test.each([
-  ["1970", 0],
-  ["before 1970, with a fraction", -1.25],
-  ["after 2106", 2 ** 33 + 0.5],
-])("A file of %s is what it was", (_, time) => {
-  const path = join(temporaryDirectory(), "file");
-  writeFileSync(path, "content");
-  utimesSync(path, time, time);
-  expect(see(path)).toEqual({ at: true, unchanged: true });
-});
+test
+  .if(process.platform === "linux")
+  .each([["1970-01-01 00:00:00Z"], ["1960-01-01 00:00:00.25Z"], ["2200-01-01 00:00:00.5Z"]])(
+  "A file of %s is what it was",
+  (date) => {
+    const path = join(temporaryDirectory(), "file");
+    writeFileSync(path, "content");
+    expect(Bun.spawnSync(["touch", "-d", date, path]).exitCode).toBe(0);
+    expect(see(path)).toEqual({ at: true, unchanged: true });
+  },
+);
 
 test.each([
   ["longer", (path: string) => writeFileSync(path, "content and more"), false, false],
