@@ -5,15 +5,18 @@
  * processors: the server has one, the load the other. The file is in memory
  * (/dev/shm), so that no disk is measured.
  */
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { arch, cpus, release, tmpdir } from "node:os";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { arch, cpus, loadavg, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "../deploy/build.ts";
+import { measureFloor } from "./floor.ts";
+import { measureMemory } from "./memory.ts";
 import { measureLatencies } from "./open-loop.ts";
 import { type Peer, peers } from "./peers.ts";
 import { memory } from "./processes.ts";
-import { freePort, row, spread, table, writeFile } from "./setup.ts";
+import { type Place, requestFor, type Running, stall, startAll, stopAll } from "./servers.ts";
+import { row, sizeOf, spread, table, writeFile } from "./setup.ts";
 import { measure } from "./wrk.ts";
 
 const KIB = 1024;
@@ -31,6 +34,8 @@ const { values } = parseArgs({
     out: { type: "string", default: join(import.meta.dir, "RESULTS.md") },
   },
 });
+/** What else the machine was doing, over 1, 5 and 15 minutes. */
+const busy = loadavg();
 const rounds = Number(values.rounds);
 const seconds = Number(values.seconds);
 
@@ -40,13 +45,7 @@ const executable = join(scratch, "rangesrv");
 // nginx's workers give up root.
 chmodSync(directory, 0o755);
 
-interface Running {
-  readonly peer: Peer;
-  readonly port: number;
-  readonly child: Bun.Subprocess;
-  /** Milliseconds from start to the first answered byte. */
-  readonly startup: number;
-}
+const place: Place = { directory, scratch };
 
 try {
   await main();
@@ -77,16 +76,29 @@ async function main(): Promise<void> {
     ),
     await latency(present),
     await resources(present),
+    await measureMemory(executable, place),
+    await measureFloor(
+      present.filter(({ name }) => name === "rangesrv" || name === "nginx"),
+      place,
+      FILE,
+    ),
   ].join("\n");
-  writeFileSync(values.out, text);
+  writeFileSync(values.out, text + swarmSection(values.out));
   console.log(`Written: ${values.out}`);
+}
+
+/** What another command has written to the end of the file, from its heading on. */
+function swarmSection(path: string): string {
+  const before = existsSync(path) ? readFileSync(path, "utf8") : "";
+  const at = before.search(/^# Swarm$/m);
+  return at === -1 ? "" : `\n${before.slice(at)}`;
 }
 
 /** Requests a second and processor time a request, by window; ratios are taken round by round. */
 async function throughput(present: readonly Peer[], workers: number): Promise<string> {
   // One worker: the server on one processor, wrk on the other. Two: all share both.
   const [server, client] = workers === 1 ? ["0", "1"] : ["0,1", "0,1"];
-  const running = await startAll(present, workers, server);
+  const running = await startAll(present, place, workers, server);
   const sections: string[] = [];
   for (const window of WINDOWS) {
     const seen = new Map<Running, { rate: number; processor: number }[]>();
@@ -136,12 +148,12 @@ async function throughput(present: readonly Peer[], workers: number): Promise<st
     sections.push(`### ${size(window)}\n\n${table(columns, rows)}`);
     console.log(sections.at(-1));
   }
-  stopAll(running);
+  await stopAll(running);
   return `## Throughput, ${workers} worker${workers === 1 ? "" : "s"}\n\n${sections.join("\n")}`;
 }
 
 async function latency(present: readonly Peer[]): Promise<string> {
-  const running = await startAll(present, 1, "0");
+  const running = await startAll(present, place, 1, "0");
   const sections: string[] = [];
   for (const window of [16 * KIB, 256 * KIB]) {
     const rows: string[] = [];
@@ -184,7 +196,7 @@ async function latency(present: readonly Peer[]): Promise<string> {
     );
     console.log(sections.at(-1));
   }
-  stopAll(running);
+  await stopAll(running);
   return `## Latency at ${RATE} requests a second, open loop\n\n${sections.join("\n")}`;
 }
 
@@ -194,10 +206,10 @@ async function resources(present: readonly Peer[]): Promise<string> {
   for (const peer of present) {
     const startups: number[] = [];
     for (let round = 0; round < rounds; round++) {
-      const [one] = await startAll([peer], 1, "0,1");
+      const [one] = await startAll([peer], place, 1, "0,1");
       if (one === undefined) continue;
       startups.push(one.startup);
-      stopAll([one]);
+      await stopAll([one]);
     }
     const cells: string[] = [];
     for (const [readers, window] of [
@@ -206,14 +218,15 @@ async function resources(present: readonly Peer[]): Promise<string> {
       [1000, 4 * MIB],
       [1000, 256 * KIB],
     ] as const) {
-      const [one] = await startAll([peer], 1, "0,1");
+      const [one] = await startAll([peer], place, 1, "0,1");
       if (one === undefined) continue;
-      const sockets = await stall(one.port, readers, window);
+      const request = window === 0 ? "" : requestFor(`0-${window - 1}`);
+      const sockets = await stall(one.port, readers, request);
       await Bun.sleep(500);
       const { resident, own } = memory(one.child.pid);
       cells.push(`${Math.round(resident / MIB)} (${Math.round(own / MIB)})`);
       for (const socket of sockets) socket.terminate();
-      stopAll([one]);
+      await stopAll([one]);
     }
     rows.push(row(peer.name, spread(startups), ...cells));
   }
@@ -230,63 +243,9 @@ async function resources(present: readonly Peer[]): Promise<string> {
   return text;
 }
 
-/** Connections that ask for a window, or for nothing, and never read. */
-async function stall(
-  port: number,
-  count: number,
-  window: number,
-): Promise<Bun.Socket<undefined>[]> {
-  const sockets: Bun.Socket<undefined>[] = [];
-  for (let n = 0; n < count; n++) {
-    const socket = await Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {} } });
-    socket.pause();
-    if (window > 0)
-      socket.write(`GET /data/file HTTP/1.1\r\nHost: x\r\nRange: bytes=0-${window - 1}\r\n\r\n`);
-    sockets.push(socket);
-  }
-  return sockets;
-}
-
-async function startAll(
-  list: readonly Peer[],
-  workers: number,
-  processors: string,
-): Promise<Running[]> {
-  const running: Running[] = [];
-  for (const peer of list) {
-    const port = freePort();
-    const place = { directory, scratch: join(scratch, peer.name), port, workers };
-    const began = performance.now();
-    const child = Bun.spawn(["taskset", "-c", processors, ...peer.command(place)], {
-      stdio: ["ignore", "ignore", "ignore"],
-      env: { ...process.env, GOMAXPROCS: String(workers) },
-    });
-    while (!(await answers(port)))
-      if (child.exitCode !== null) throw new Error(`${peer.name} ended`);
-    running.push({ peer, port, child, startup: performance.now() - began });
-  }
-  return running;
-}
-
-function stopAll(running: readonly Running[]): void {
-  for (const { child } of running) child.kill("SIGTERM");
-}
-
-async function answers(port: number): Promise<boolean> {
-  try {
-    const response = await fetch(`http://127.0.0.1:${port}/data/file`, {
-      headers: { range: "bytes=0-0" },
-    });
-    await response.arrayBuffer();
-    return response.status === 206;
-  } catch {
-    return false;
-  }
-}
-
 function size(window: number | undefined): string {
   if (window === undefined) return "the whole file, 1 GiB";
-  return window < MIB ? `${window / KIB} KiB` : `${window / MIB} MiB`;
+  return sizeOf(window);
 }
 
 function heading(present: readonly Peer[], missing: readonly string[]): string {
@@ -294,7 +253,7 @@ function heading(present: readonly Peer[], missing: readonly string[]): string {
   if (missing.length > 0) legend.push(`- left out, not installed: ${missing.join(", ")}`);
   return `# Results
 
-\`bun run bench\`, ${new Date().toISOString().slice(0, 10)}, Linux ${release()} ${arch()}, ${cpus().length} × ${cpus()[0]?.model}.
+\`bun run bench\`, ${new Date().toISOString().slice(0, 10)}, Linux ${release()} ${arch()}, ${cpus().length} × ${cpus()[0]?.model}; load average before it ${busy.map((one) => one.toFixed(2)).join(", ")}.
 
 Random aligned windows of a cached file of 1 GiB in memory, ${CONNECTIONS} connections (4 for the whole file), ${rounds} rounds of ${seconds} s in which the servers take turns. Figures are medians, in brackets lowest and highest. With one worker the server has one processor and the load the other; with two, both share both. Ratios are taken round by round; above 1, rangesrv is ahead.
 

@@ -35,3 +35,8 @@ export function table(columns: readonly string[], rows: readonly string[]): stri
   const rule = columns.map((_, n) => (n === 0 ? "---" : "---:"));
   return `${[row(...columns), row(...rule), ...rows].join("\n")}\n`;
 }
+
+/** Bytes in words. */
+export function sizeOf(bytes: number): string {
+  return bytes < 1024 * 1024 ? `${bytes / 1024} KiB` : `${bytes / 1024 / 1024} MiB`;
+}
