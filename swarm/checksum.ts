@@ -5,9 +5,8 @@
  * escaped, and a backslash in front of the line says so.
  */
 export function formatChecksum(sha256: Uint8Array, name: string): string {
-  const text = name.toWellFormed();
-  const escaped = text.replace(/[\\\n\r]/g, (character) => ESCAPES[character] ?? "");
-  return `${escaped === text ? "" : "\\"}${sha256.toHex()}  ${escaped}\n`;
+  const escaped = name.replace(/[\\\n\r]/g, (character) => ESCAPES[character] ?? "");
+  return `${escaped === name ? "" : "\\"}${sha256.toHex()}  ${escaped}\n`;
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r" };

@@ -1,7 +1,8 @@
 /** Link fields by RFC 8288, in the relations of RFC 6249. */
 import { expect, test } from "bun:test";
+import type { Representation } from "../http/representation.ts";
 import type { DocumentKind } from "./document.ts";
-import { formatLinks } from "./link.ts";
+import { formatLinks, linkField } from "./link.ts";
 
 const EVERY: DocumentKind[] = ["meta4", "torrent", "magnet", "sha256"];
 const META4 = `rel=describedby; type="application/metalink4+xml"`;
@@ -31,4 +32,27 @@ test.each<[string, string, DocumentKind[], string[], string]>([
   ["line breaks", "a\r\nb", ["meta4"], [], `<a%0D%0Ab.meta4>; ${META4}`],
 ])("%s", (_why, name, documents, duplicates, expected) => {
   expect(formatLinks(name, documents, duplicates)).toBe(expected);
+});
+
+test("The field is built once for a version of a file", () => {
+  const file: Representation = {
+    completeLength: 0,
+    entityTag: '"e"',
+    lastModified: 0,
+    settled: true,
+    mediaType: "text/plain",
+    name: "f",
+  };
+  let asked = 0;
+  const duplicates = () => [`http://a/${++asked}`];
+  const huge = { ...file, completeLength: 2 ** 50 };
+  expect([
+    linkField(file, duplicates),
+    linkField(file, duplicates),
+    linkField(huge, () => []),
+  ]).toEqual([
+    `<f.meta4>; ${META4}, <http://a/1>; rel=duplicate; pri=1`,
+    `<f.meta4>; ${META4}, <http://a/1>; rel=duplicate; pri=1`,
+    undefined,
+  ]);
 });

@@ -1,6 +1,26 @@
 /** Where else a file is and what describes it: Link fields, RFC 8288, in the terms of RFC 6249. */
+import type { Representation } from "../http/representation.ts";
 import { encodeName } from "../http/target.ts";
-import { type DocumentKind, documentMediaType } from "./document.ts";
+import { type DocumentKind, documentMediaType, documentsOfFile } from "./document.ts";
+
+/**
+ * The field for a 200 about a file; undefined when there is nothing to link. Built
+ * once a version: `duplicates`, its URLs elsewhere, are asked for the first time only.
+ */
+export function linkField(
+  representation: Representation,
+  duplicates: () => readonly string[],
+): string | undefined {
+  let links = built.get(representation);
+  if (links === undefined) {
+    const { name, completeLength } = representation;
+    links = formatLinks(name, documentsOfFile(completeLength), duplicates());
+    built.set(representation, links);
+  }
+  return links === "" ? undefined : links;
+}
+
+const built = new WeakMap<Representation, string>();
 
 /**
  * `<NAME.meta4>; rel=describedby; type="application/metalink4+xml", <URL>; rel=duplicate; pri=1`.

@@ -59,7 +59,12 @@ describe("makeTorrent", () => {
     });
   });
 
-  test("a folder of one file is a folder, and its empty files are in it", () => {
+  test("a folder of one file is a folder", () => {
+    const { info } = made("dir", [file(5, "a")]);
+    expect(latin1(info)).toStartWith("d5:filesld6:lengthi5e4:pathl1:aeee4:name3:dir");
+  });
+
+  test("a folder's empty files are in it", () => {
     const torrent = made("dir", [file(0, "a"), file(5, "sub", "b")]);
     expect(latin1(torrent.info)).toBe(
       "d5:filesld6:lengthi0e4:pathl1:aeed6:lengthi5e4:pathl3:sub1:beee" +

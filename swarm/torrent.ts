@@ -77,10 +77,10 @@ export function makeTorrent(
   const content =
     first?.path.length === 0
       ? { length }
-      : { files: files.map((file) => ({ length: file.length, path: file.path.map(wellFormed) })) };
+      : { files: files.map((file) => ({ length: file.length, path: file.path })) };
   const info = encode({
     ...content,
-    name: wellFormed(name),
+    name,
     "piece length": pieceLength,
     pieces: sha1Pieces,
   });
@@ -134,11 +134,6 @@ export function formatTorrent(torrent: Torrent, { announce, webSeeds }: Sources)
 
 function totalLength(files: readonly TorrentFile[]): number {
   return files.reduce((sum, file) => sum + file.length, 0);
-}
-
-/** Half a surrogate pair has no UTF-8; it reads as in the URLs. */
-function wellFormed(name: string): string {
-  return name.toWellFormed();
 }
 
 function refuse(reason: string): Refused {
