@@ -142,6 +142,11 @@ export class DigestKeeper implements Disposable {
     return asked && { path: asked.job.path, percent: percentOf(asked) };
   }
 
+  /** Files that the hasher was asked for and hasn't answered. */
+  get waiting(): number {
+    return this.#files;
+  }
+
   /** Of the hasher, while there is one. */
   get hasherPid(): number | undefined {
     return this.#hasher.pid;

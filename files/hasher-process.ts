@@ -8,8 +8,8 @@ import { hasherEnvironment } from "./hasher.ts";
 
 /** Milliseconds without a question after which it is ended. */
 const IDLE = 60_000;
-/** Milliseconds before one that died is started again; doubled when the next dies young. */
-const FIRST_DELAY = 1_000;
+/** Milliseconds before one that died is replaced; doubled when the next dies young. */
+const DELAY = 1_000;
 const LONGEST_DELAY = 60_000;
 /** Milliseconds after which it didn't die young. */
 const GROWN_UP = 10_000;
@@ -20,8 +20,9 @@ export interface HasherOptions {
   /** The state directory; undefined keeps digests in memory. */
   readonly directory: string | undefined;
   readonly log: (line: string) => void;
-  /** Milliseconds; see IDLE. */
+  /** Milliseconds; see IDLE and DELAY. */
   readonly idle?: number;
+  readonly delay?: number;
 }
 
 /** What became of a question: an answer, or `lost` with the process it was put to. */
@@ -36,7 +37,7 @@ export class HasherProcess implements Disposable {
   readonly #options: HasherOptions;
   #child: Bun.Subprocess | undefined;
   #started = 0;
-  #delay = FIRST_DELAY;
+  #delay: number;
   /** Milliseconds on the monotonic clock before which none is started. */
   #notBefore = 0;
   #idle: ReturnType<typeof setTimeout> | undefined;
@@ -46,6 +47,7 @@ export class HasherProcess implements Disposable {
 
   constructor(options: HasherOptions) {
     this.#options = options;
+    this.#delay = options.delay ?? DELAY;
   }
 
   /** Of the process, while there is one. */
@@ -157,7 +159,7 @@ export class HasherProcess implements Disposable {
   #failed(what: string): void {
     const now = performance.now();
     const grownUp = now - this.#started > GROWN_UP;
-    const delay = grownUp ? FIRST_DELAY : this.#delay;
+    const delay = grownUp ? (this.#options.delay ?? DELAY) : this.#delay;
     this.#delay = Math.min(2 * delay, LONGEST_DELAY);
     this.#notBefore = now + delay;
     this.#options.log(`${what}; starting none for ${delay / 1000} s`);

@@ -32,7 +32,7 @@ export function* walk(root: Root): Generator<Walked> {
   for (let way = ways.pop(); way !== undefined; way = ways.pop()) {
     const found = read(way.path || sep);
     if (!Array.isArray(found)) {
-      if (found.code !== GONE) yield found;
+      if (!GONE.has(found.code)) yield found;
       continue;
     }
     const below: Way[] = [];
@@ -40,7 +40,7 @@ export function* walk(root: Root): Generator<Walked> {
       const path = `${way.path}${sep}${name}`;
       const seen = look(root, path);
       if (seen.kind === "unreadable") {
-        if (seen.code !== GONE) yield seen;
+        if (!GONE.has(seen.code)) yield seen;
       } else if (seen.kind === "file") {
         yield { kind: "file", file: factsOf(path, seen.stats) };
       } else if (seen.kind === "directory") {
@@ -61,8 +61,8 @@ type Seen =
   | { readonly kind: "unserved" }
   | Extract<Walked, { kind: "unreadable" }>;
 
-/** The code of what isn't there, links to nowhere included. */
-const GONE = "ENOENT";
+/** The codes of what isn't there: links to nowhere and to themselves are among it. */
+const GONE: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "ELOOP"]);
 
 function look(root: Root, path: string): Seen {
   try {

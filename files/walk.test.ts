@@ -1,0 +1,66 @@
+/** What a walk finds, link by link; every case ends. */
+import { expect, test } from "bun:test";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { temporaryDirectory } from "../test/site.ts";
+import { openRoot, type SymlinkPolicy } from "./locate.ts";
+import { walk } from "./walk.ts";
+
+/** Makes a tree: names that end in a slash are directories, `a -> b` is a link. */
+function makeTree(entries: readonly string[]): string {
+  const parent = temporaryDirectory();
+  const root = join(parent, "root");
+  mkdirSync(root);
+  writeFileSync(join(parent, "outside"), "OUTSIDE");
+  for (const entry of entries) {
+    const [path = "", target] = entry.split(" -> ");
+    if (target !== undefined) symlinkSync(target, join(root, path));
+    else if (path.endsWith("/")) mkdirSync(join(root, path));
+    else writeFileSync(join(root, path), path);
+  }
+  return root;
+}
+
+const LINKS = ["dir/", "dir/file", "link -> dir/file", "up -> ../outside", "way -> dir"];
+
+test.each<[string, readonly string[], SymlinkPolicy, boolean, string[]]>([
+  ["nothing", [], "inside", false, []],
+  [
+    "in the order of names, a directory's files before those below",
+    ["b", "a/", "a/2", "a/1", "a/c/", "a/c/3", "d/", "d/4"],
+    "inside",
+    false,
+    ["b", "a/1", "a/2", "a/c/3", "d/4"],
+  ],
+  ["no dotfiles", [".a", ".b/", ".b/c", "d"], "inside", false, ["d"]],
+  ["dotfiles", [".a", ".b/", ".b/c", "d"], "inside", true, [".a", "d", ".b/c"]],
+  ["links inside", LINKS, "inside", false, ["link", "dir/file", "way/file"]],
+  ["no links", LINKS, "none", false, ["dir/file"]],
+  ["all links", LINKS, "all", false, ["link", "up", "dir/file", "way/file"]],
+  ["a link to nowhere, and one to itself", ["a -> b", "c -> c", "d"], "all", false, ["d"]],
+  ["a circle", ["a/", "a/self -> .", "a/up -> ..", "a/file"], "inside", false, ["a/file"]],
+  [
+    "directories that link to each other",
+    ["a/", "b/", "a/b -> ../b", "b/a -> ../a", "a/1", "b/2"],
+    "inside",
+    false,
+    ["a/1", "a/b/2", "b/2", "b/a/1"],
+  ],
+])("Found: %s", (_why, entries, symlinks, dotfiles, expected) => {
+  const path = makeTree(entries);
+  const root = openRoot(path, { symlinks, dotfiles });
+  const found = [...walk(root)].map((walked) => {
+    const { kind } = walked;
+    if (kind === "unreadable") return `${walked.path.slice(path.length + 1)} ${walked.code}`;
+    return walked.file.path.slice(path.length + 1);
+  });
+  expect(found).toEqual(expected);
+});
+
+test("Twenty directories that all link to each other are found in no time", () => {
+  const names = Array.from({ length: 20 }, (_, n) => `d${n}`);
+  const links = names.flatMap((from) => names.map((to) => `${from}/${to} -> ../${to}`));
+  const path = makeTree([...names.map((name) => `${name}/`), ...links, "d0/file"]);
+  const root = openRoot(path, { symlinks: "inside", dotfiles: false });
+  expect([...walk(root)].length).toBe(20);
+});

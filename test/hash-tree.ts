@@ -1,0 +1,14 @@
+/** `rangesrv hash` on its own, for tests from source: a directory and a state directory. */
+import { DigestStore } from "../files/digest-store.ts";
+import { openRoot } from "../files/locate.ts";
+import { hashTree, signalOfOperator } from "../service/hash.ts";
+import { log, print } from "../service/log.ts";
+import { Meter } from "../service/progress.ts";
+
+const [directory = "", state] = process.argv.slice(2);
+const store = new DigestStore({ directory: state, infoHashOf: () => undefined, log });
+const root = openRoot(directory, { symlinks: "inside", dotfiles: false });
+const meter = new Meter(print, 80, performance.now());
+const code = await hashTree(root, store, { log, meter, signal: signalOfOperator() });
+store[Symbol.dispose]();
+process.exit(code);
