@@ -32,7 +32,8 @@ export function listPeers(
 
 function describe({ address, port, peerId }: ListedPeer, withId: boolean): Encodable {
   const place = { ip: formatAddress(address), port };
-  return withId && peerId !== undefined ? { ...place, "peer id": peerId } : place;
+  // A copy, since the peer's slot may be another's before this is sent.
+  return withId && peerId !== undefined ? { ...place, "peer id": peerId.slice() } : place;
 }
 
 function pack(endpoints: readonly Endpoint[]): Uint8Array {

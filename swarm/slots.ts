@@ -1,7 +1,7 @@
 /**
  * Numbered slots for records that are kept in typed arrays: which are free, which
- * share a hash, and which were touched longest ago. Ten bytes or so a slot beyond
- * the record's own, where a Map would take a hundred.
+ * share a hash, and which was touched longest ago. 20 bytes a slot beyond the
+ * record's own.
  */
 
 /** No slot: the end of a chain. */
@@ -64,7 +64,6 @@ export class Slots {
 
   /** Makes a slot in use the newest. */
   touch(slot: number): void {
-    if (slot === this.#newest) return;
     this.#detach(slot);
     this.#append(slot);
   }
