@@ -5,13 +5,16 @@
  * request, top to bottom; what each step decides is in the file it calls.
  */
 import { FileChanged, planFailure } from "./files/failure.ts";
+import { isHasher, runHasher } from "./files/hasher.ts";
 import { InFlight } from "./files/in-flight.ts";
 import { listDirectory } from "./files/listing.ts";
 import { locate, openRoot, type Root } from "./files/locate.ts";
 import { type Asked, type Exchange, respond, respondFromFile } from "./files/respond.ts";
-import { NOT_FOUND, plan, planMethod, planNowhere, planSlash } from "./http/plan.ts";
-import { hasParameter, parseTarget } from "./http/target.ts";
-import { banner, listen, reservePort } from "./service/listen.ts";
+import { plan, planMethod, planNowhere, planSlash } from "./http/plan.ts";
+import { hasParameter, parseTarget, type Target } from "./http/target.ts";
+import { answerAtDesk, type Question, RemoteDesk } from "./service/desk.ts";
+import { hash } from "./service/hash.ts";
+import { banner, listen, listenToPeers, reservePort } from "./service/listen.ts";
 import { fail, type Log, log, print } from "./service/log.ts";
 import { type Options, parseCommandLine, USAGE } from "./service/options.ts";
 import { stopOnSignals } from "./service/shutdown.ts";
@@ -19,15 +22,21 @@ import { VERSION } from "./service/version.ts";
 import {
   countWorkers,
   type LastCalls,
+  lineToSupervisor,
   obeySupervisor,
   Supervisor,
   workerPort,
 } from "./service/workers.ts";
+import { type Asking, SwarmAnswers } from "./swarm/answers.ts";
+import { infoHashOf } from "./swarm/catalogue.ts";
+import { Supernode, type SwarmDesk } from "./swarm/supernode.ts";
 
 /** What is served, and how. */
 export interface Site {
   readonly root: Root;
   readonly prefix: string;
+  /** Undefined: files and nothing about them. */
+  readonly swarm: SwarmAnswers | undefined;
   readonly inFlight: InFlight;
   readonly log: Log;
   readonly lastCalls: LastCalls;
@@ -77,38 +86,62 @@ function answerFailure(site: Site, error: unknown, asked: Asked): Response {
 }
 
 /** The path of a request: its target, what stands there, what to send, the response. */
-function answer({ root, prefix }: Site, exchange: Exchange): Response | Promise<Response> {
+function answer(site: Site, exchange: Exchange): Response | Promise<Response> {
+  const { root, prefix, swarm } = site;
   const { method, url, headers } = exchange.request;
   // 1. The target names a place below the prefix, or none.
   const target = parseTarget(url, prefix);
-  if (target.kind !== "path") {
-    return respond(planMethod(method) ?? planNowhere(target, prefix), exchange);
-  }
+  if (target.kind !== "path") return answerNowhere(site, target, exchange);
   // 2. The place is an open file, a directory or nothing.
   const place = locate(root, target);
   if (place.kind === "file") {
-    // 3. Facts about a file become a plan, and the plan a response.
     using file = place;
     const { now } = exchange;
+    // 3. A client may want the document about a file in its place.
+    const document = swarm?.negotiated(file, asking(exchange), now);
+    if (document !== undefined) return document.then((plan) => respond(plan, exchange));
+    // 4. Facts about a file become a plan, and the plan a response.
     const download = hasParameter(target.query, "download");
     const circumstances = { now, boundary: () => crypto.randomUUID(), download };
     const decided = plan(method, headers, file.representAt(now), circumstances);
-    return respondFromFile(decided, file, exchange);
+    const described = swarm?.describe(decided, file, exchange.request, now) ?? decided;
+    return respondFromFile(described, file, exchange);
   }
-  // 4. Everything else has a plan without facts, but for a listing, which is read.
+  // 5. A listing is read, and everything else has a plan without facts.
+  if (place.kind === "absent") return answerNowhere(site, target, exchange);
   const refused = planMethod(method);
-  if (place.kind === "directory" && target.trailingSlash && refused === undefined) {
+  if (target.trailingSlash && refused === undefined) {
     const listing = listDirectory(root, place, target, prefix, headers);
     return listing.then((listed) => respond(listed, exchange));
   }
   place[Symbol.dispose]();
-  if (refused !== undefined) return respond(refused, exchange);
-  const nowhere = place.kind === "directory" ? planSlash(target, prefix) : NOT_FOUND;
-  return respond(nowhere, exchange);
+  return respond(refused ?? planSlash(target, prefix), exchange);
+}
+
+/** Where no file and no directory is: the swarm's documents and its tracker, or nothing. */
+function answerNowhere(
+  { swarm, prefix }: Site,
+  target: Target,
+  exchange: Exchange,
+): Response | Promise<Response> {
+  const document = swarm?.elsewhere(target, asking(exchange));
+  if (document !== undefined) return document.then((plan) => respond(plan, exchange));
+  return respond(planMethod(exchange.request.method) ?? planNowhere(target, prefix), exchange);
+}
+
+/** Only what the swarm decides by; the address is looked up when it asks for it. */
+function asking({ request, server }: Exchange): Asking {
+  return {
+    request,
+    get client() {
+      return server.requestIP(request)?.address ?? "";
+    },
+  };
 }
 
 /** Runs the program until a signal ends it. */
 async function main(args: readonly string[]): Promise<void> {
+  if (isHasher()) return await runHasher({ infoHashOf, log });
   const commandLine = parseCommandLine(args);
   switch (commandLine.kind) {
     case "help":
@@ -119,26 +152,60 @@ async function main(args: readonly string[]): Promise<void> {
       return;
     case "mistake":
       return fail(`${commandLine.reason}; see rangesrv --help`);
+    case "hash":
+      return await hash(commandLine.options);
     case "serve":
       return start(commandLine.options);
   }
 }
 
-/** Opens what the options name and answers at it. Throws with one line for the operator. */
+/** What one listener needs to know. */
+export type SiteOptions = Pick<
+  Options,
+  | "directory"
+  | "dotfiles"
+  | "symlinks"
+  | "host"
+  | "port"
+  | "prefix"
+  | "url"
+  | "mirrors"
+  | "negotiate"
+>;
+
+/** What one listener shares with others. */
+export interface Shared {
+  /** Undefined: this process listens alone. */
+  readonly lastCalls?: LastCalls;
+  /** Undefined: files are served and nothing about them. */
+  readonly desk?: SwarmDesk;
+}
+
+/** Answers at the port that the options name. Throws with one line for the operator. */
 export function open(
-  options: Omit<Options, "grace" | "workers" | "quiet">,
+  root: Root,
+  options: SiteOptions,
   log: Log,
-  shared?: LastCalls,
+  { lastCalls, desk }: Shared = {},
 ): Bun.Server<undefined> {
-  const root = openRoot(options.directory, options);
-  const lastCalls = shared ?? { called: false };
-  const site: Site = { root, prefix: options.prefix, inFlight: new InFlight(), log, lastCalls };
-  const answers = {
-    fetch: (request: Request, server: Bun.Server<undefined>) => serve(site, request, server),
-    // The runtime opens a streamed file itself, and may fail to.
-    error: (error: Error) => answerFailure(site, error, { request: UNKNOWN, now: Date.now() }),
+  const { prefix, url, mirrors, negotiate } = options;
+  const fallback = () => `http://127.0.0.1:${server.port}`;
+  const swarm = desk && new SwarmAnswers({ desk, root, url, fallback, mirrors, negotiate });
+  const site: Site = {
+    ...{ root, prefix, swarm, log },
+    inFlight: new InFlight(),
+    lastCalls: lastCalls ?? { called: false },
   };
-  return listen(options, answers, shared !== undefined);
+  const server = listen(
+    options,
+    {
+      fetch: (request, listener) => serve(site, request, listener),
+      // The runtime opens a streamed file itself, and may fail to.
+      error: (error) => answerFailure(site, error, { request: UNKNOWN, now: Date.now() }),
+    },
+    lastCalls !== undefined,
+  );
+  return server;
 }
 
 const UNKNOWN = { method: "GET", url: "" };
@@ -146,22 +213,28 @@ const UNKNOWN = { method: "GET", url: "" };
 /** One process, or a supervisor and its workers, or one of those. */
 async function start(options: Options): Promise<void> {
   const tell: Log = options.quiet ? () => {} : log;
+  const root = openRoot(options.directory, options);
   const sharedPort = workerPort();
   if (sharedPort !== undefined) {
+    const line = lineToSupervisor();
     const lastCalls = { called: false };
-    const server = open({ ...options, port: sharedPort }, log, lastCalls);
-    return obeySupervisor(server, lastCalls, options.grace);
+    const shared = { lastCalls, desk: new RemoteDesk(line) };
+    const server = open(root, { ...options, port: sharedPort }, log, shared);
+    return obeySupervisor(server, lastCalls, line, options.grace);
   }
+  const supernode = new Supernode({ ...options, root, log, tell });
   const count = countWorkers(options.workers);
   let { port } = options;
   if (count === 1) {
-    const server = open(options, log);
-    stopOnSignals(server, options.grace, tell);
+    const server = open(root, options, log, { desk: supernode });
     port = server.port ?? port;
+    listenToPeers(supernode, options, port, log);
+    stopOnSignals(server, options.grace, tell);
   } else {
-    openRoot(options.directory, options);
     port = await reservePort(options);
-    await new Supervisor(port, count, log, tell).start();
+    listenToPeers(supernode, options, port, log);
+    const answer = (question: Question) => answerAtDesk(supernode, question);
+    await new Supervisor(port, count, log, tell, answer).start();
   }
   if (!options.quiet) print(banner(options, port));
 }

@@ -63,7 +63,7 @@ const LINUX = process.platform === "linux";
 const WINDOWS = process.platform === "win32";
 
 /** No exception for what isn't there. */
-const LOOK = { throwIfNoEntry: false } as const;
+const LOOK = { bigint: true, throwIfNoEntry: false } as const;
 
 /** Bytes. The runtime counts positions in a file with 52 bits; past them it would send others. */
 const LARGEST = 2n ** 52n - 1n;
@@ -150,7 +150,7 @@ function open(root: Root, segments: readonly string[]): Located {
   const path = `${root.path}${sep}${segments.join(sep)}`;
   const remembered = root.openFiles.find(path);
   if (remembered !== undefined) return remembered;
-  const seen = statSync(path, LOOK);
+  const seen = look(path);
   if (seen === undefined || !(seen.isFile() || seen.isDirectory())) return ABSENT;
   if (WINDOWS && seen.isDirectory()) {
     return isInside(root, segments, path) ? new OpenDirectory(undefined, path) : ABSENT;
@@ -166,6 +166,17 @@ function open(root: Root, segments: readonly string[]): Located {
   }
   if (located.kind === "file") root.openFiles.remember(located);
   return located;
+}
+
+/** What stands at a path; undefined for nothing, as where a name is longer than any there. */
+function look(path: string): BigIntStats | undefined {
+  try {
+    return statSync(path, LOOK);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENAMETOOLONG")
+      return undefined;
+    throw error;
+  }
 }
 
 /** Opens a path, at the cost of a remembered file when no descriptor is left. */

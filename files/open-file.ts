@@ -14,6 +14,7 @@ export class OpenFile implements Disposable {
   readonly version: Version;
   /** The number of the device that it is on. */
   readonly device: bigint;
+  readonly inode: bigint;
   readonly #seen: Seen;
   #uses = 1;
   #settled: Representation | undefined;
@@ -28,11 +29,8 @@ export class OpenFile implements Disposable {
   ) {
     this.version = versionOf(stats);
     this.device = stats.dev;
+    this.inode = stats.ino;
     this.#seen = new Seen(stats, path);
-  }
-
-  get inode(): bigint {
-    return this.#stats.ino;
   }
 
   /** Bytes. */

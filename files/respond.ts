@@ -7,7 +7,7 @@
  * | a larger window            | `Bun.file(…).slice(…)`, which is sendfile, and watched  |
  * | larger parts               | a stream of chunks, each checked; errors end the connection |
  */
-import { fstatSync, readSync } from "node:fs";
+import { readSync } from "node:fs";
 import { formatHttpDate } from "../http/date.ts";
 import type { Multipart } from "../http/multipart.ts";
 import { contentLength, type Plan, withoutContent } from "../http/plan.ts";

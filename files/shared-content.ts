@@ -4,7 +4,9 @@
  * path anew and gives bytes of the version that the torrent was made of, or none.
  */
 import { fstatSync } from "node:fs";
+import { sep } from "node:path";
 import type { Window } from "../range.ts";
+import type { FileFacts } from "./digest-job.ts";
 import { FileChanged } from "./failure.ts";
 import { locate, type Root } from "./locate.ts";
 import type { OpenFile } from "./open-file.ts";
@@ -18,6 +20,23 @@ export interface SharedFile {
   readonly size: number;
   /** Nanoseconds since 1970. */
   readonly modified: bigint;
+}
+
+/** The names below the root of a path that begins with it; undefined for any other. */
+export function segmentsBelow(root: Root, path: string): readonly string[] | undefined {
+  const above = root.path + sep;
+  return path.startsWith(above) ? path.slice(above.length).split(sep) : undefined;
+}
+
+/** Files by where they are below the root; undefined when one of them is elsewhere. */
+export function shareFiles(root: Root, files: readonly FileFacts[]): SharedFile[] | undefined {
+  const shared: SharedFile[] = [];
+  for (const { path, size, modified } of files) {
+    const segments = segmentsBelow(root, path);
+    if (segments === undefined) return undefined;
+    shared.push({ segments, size, modified });
+  }
+  return shared;
 }
 
 export class SharedContent {

@@ -25,10 +25,13 @@ interface Way {
   readonly linked: boolean;
 }
 
-/** Directory by directory, in the order of their names. What goes away meanwhile is left out. */
-export function* walk(root: Root): Generator<Walked> {
-  const start = statSync(root.path || sep, { bigint: true });
-  const ways: Way[] = [{ path: root.path, above: new Set([identify(start)]), linked: false }];
+/**
+ * Directory by directory, in the order of their names, from the root or a directory
+ * below it on. What goes away meanwhile is left out.
+ */
+export function* walk(root: Root, path = root.path): Generator<Walked> {
+  const start = statSync(path || sep, { bigint: true });
+  const ways: Way[] = [{ path, above: new Set([identify(start)]), linked: false }];
   for (let way = ways.pop(); way !== undefined; way = ways.pop()) {
     const found = read(way.path || sep);
     if (!Array.isArray(found)) {

@@ -7,13 +7,15 @@
  *   3. Files that had just changed come last, when they had time to settle.
  */
 import { type FileFacts, fileJob, isSettled, isTooLarge } from "../files/digest-job.ts";
-import type { DigestStore } from "../files/digest-store.ts";
+import { DigestStore } from "../files/digest-store.ts";
 import { formatLength } from "../files/hashing-log.ts";
 import { hashJob } from "../files/hashing.ts";
-import type { Root } from "../files/locate.ts";
+import { openRoot, type Root } from "../files/locate.ts";
 import { walk, type Walked } from "../files/walk.ts";
-import { INTERRUPTED, type Log } from "./log.ts";
-import type { Meter } from "./progress.ts";
+import { infoHashOf } from "../swarm/catalogue.ts";
+import { INTERRUPTED, type Log, log, print } from "./log.ts";
+import type { TreeOptions } from "./options.ts";
+import { Meter } from "./progress.ts";
 
 export interface HashOptions {
   readonly log: Log;
@@ -59,6 +61,21 @@ export async function hashTree(
   }
   task.say(task.summary());
   return task.failed ? 1 : 0;
+}
+
+/** The command: opens what the options name, and ends the process with an exit code. */
+export async function hash(options: TreeOptions & { readonly state: string }): Promise<void> {
+  const root = openRoot(options.directory, options);
+  const store = new DigestStore({ directory: options.state, infoHashOf, log });
+  const meter = new Meter(
+    print,
+    process.stderr.isTTY ? process.stderr.columns : undefined,
+    performance.now(),
+  );
+  const signal = signalOfOperator();
+  process.exitCode = await hashTree(root, store, { log, meter, signal });
+  store[Symbol.dispose]();
+  process.exit();
 }
 
 /** An AbortSignal that the operator's signals abort; a second one ends the process at once. */

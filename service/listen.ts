@@ -1,5 +1,7 @@
 /** Where the program listens, and what it tells about it. */
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
+import type { Supernode } from "../swarm/supernode.ts";
+import type { Log } from "./log.ts";
 import type { Options } from "./options.ts";
 import { VERSION } from "./version.ts";
 
@@ -20,14 +22,46 @@ export function listen(
 ): Bun.Server<undefined> {
   const options = { ...answers, port, reusePort: share, idleTimeout: IDLE, development: false };
   try {
-    // Both families: an IPv6 socket takes IPv4 as well.
-    return Bun.serve({ ...options, hostname: host ?? (hasIPv6() ? "::" : "0.0.0.0") });
+    return Bun.serve({ ...options, hostname: host ?? everywhere() });
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : undefined;
-    if (code === undefined) throw error;
-    const where = host === undefined ? `port ${port}` : `${host}, port ${port}`;
-    throw new Error(`Cannot listen on ${where}: ${FAILURES[code] ?? code}`, { cause: error });
+    throw explain(error, host === undefined ? `port ${port}` : `${host}, port ${port}`);
   }
+}
+
+/**
+ * Opens the port for peers: the one that the operator named, or throws; else the one
+ * after the HTTP port, or any.
+ */
+export function listenToPeers(
+  supernode: Supernode,
+  { host, seedPort }: Pick<Options, "host" | "seedPort">,
+  port: number,
+  log: Log,
+): void {
+  const where = host ?? everywhere();
+  const next = port < LAST_PORT ? port + 1 : 0;
+  try {
+    supernode.listen({ host: where, port: seedPort ?? next });
+  } catch (error) {
+    const explained = explain(error, `seed port ${seedPort ?? next}`);
+    if (seedPort !== undefined) throw explained;
+    const found = supernode.listen({ host: where, port: 0 });
+    log(`${explained.message}; peers are told ${found}`);
+  }
+}
+
+const LAST_PORT = 65_535;
+
+/** Both families, where there are two: an IPv6 socket takes IPv4 as well. */
+function everywhere(): string {
+  return hasIPv6() ? "::" : "0.0.0.0";
+}
+
+/** What the operator is told when `where` can't be listened on. Throws what has no code. */
+function explain(error: unknown, where: string): Error {
+  const code = error instanceof Error && "code" in error ? String(error.code) : undefined;
+  if (code === undefined) throw error;
+  return new Error(`Cannot listen on ${where}: ${FAILURES[code] ?? code}`, { cause: error });
 }
 
 const FAILURES: Readonly<Record<string, string>> = {

@@ -3,15 +3,41 @@ import { isIP } from "node:net";
 import { parseArgs } from "node:util";
 import type { SymlinkPolicy } from "../files/locate.ts";
 
-export interface Options {
+/** What is served, whoever asks. */
+export interface TreeOptions {
   readonly directory: string;
+  readonly dotfiles: boolean;
+  readonly symlinks: SymlinkPolicy;
+  /** Where digests are kept over a restart; undefined: nowhere. */
+  readonly state: string | undefined;
+}
+
+/** What swarms are told and given. */
+export interface SwarmOptions {
+  /** The same files at other servers: URLs that end in a slash. */
+  readonly mirrors: readonly string[];
+  /** Origin by which clients reach this server; undefined: the one they used. */
+  readonly url: string | undefined;
+  /** The tracker that torrents name; undefined: the one in this program. */
+  readonly tracker: string | undefined;
+  /** Whether the tracker takes torrents that weren't made here. */
+  readonly openTracker: boolean;
+  /** Seconds between two announces of a peer; undefined: by the size of the swarm. */
+  readonly announceInterval: number | undefined;
+  /** Whether torrents are seeded. */
+  readonly seed: boolean;
+  /** Undefined: the one after the HTTP port. */
+  readonly seedPort: number | undefined;
+  /** Whether a client that takes Metalinks is given one for a file. */
+  readonly negotiate: boolean;
+}
+
+export interface Options extends TreeOptions, SwarmOptions {
   /** Undefined: all interfaces, IPv6 and IPv4. */
   readonly host: string | undefined;
   readonly port: number;
   /** Begins and ends with a slash. */
   readonly prefix: string;
-  readonly dotfiles: boolean;
-  readonly symlinks: SymlinkPolicy;
   /** Seconds that responses in flight have to finish after SIGTERM. */
   readonly grace: number;
   /** Processes that share the port. */
@@ -21,6 +47,7 @@ export interface Options {
 
 export type CommandLine =
   | { readonly kind: "serve"; readonly options: Options }
+  | { readonly kind: "hash"; readonly options: TreeOptions & { readonly state: string } }
   | { readonly kind: "help" }
   | { readonly kind: "version" }
   | { readonly kind: "mistake"; readonly reason: string };
@@ -28,6 +55,7 @@ export type CommandLine =
 export const USAGE = `rangesrv serves every file below a directory, whole or by byte range.
 
 Usage: rangesrv [options] DIR
+       rangesrv hash [options] DIR     makes the digests beforehand
 
   --port N             port to listen on; 0 takes a free one (13000)
   --host ADDRESS       address to listen on (all, IPv4 and IPv6)
@@ -36,22 +64,32 @@ Usage: rangesrv [options] DIR
   --symlinks POLICY    follow links that stay inside DIR, all or none (inside)
   --grace SECONDS      time to finish what is in flight after SIGTERM (30)
   --workers N          processes on the port; auto: one a core, at most 8 (1)
+  --state DIR          keep digests there ($STATE_DIRECTORY, else in memory)
+  --seed-port N        port for BitTorrent peers (--port + 1); --no-seed: none
+  --announce-interval SECONDS  of the tracker; --open-tracker: of any torrent
+  --tracker URL        another tracker for torrents to name
+  --url URL            how clients reach this server, where a proxy hides it
+  --mirror URL         the same files elsewhere; may be said more than once
+  --no-negotiate       no Metalink for a file but by its own name
   --quiet              print errors only
   --help, --version    print this, or the version
 
-Examples:
-  rangesrv ./data      http://127.0.0.1:13000/data/NAME is ./data/NAME
-  rangesrv --host 127.0.0.1 --port 8080 --prefix / /srv/mirror
-  curl -r 0-1023 http://127.0.0.1:13000/data/NAME     its first 1024 bytes
+Example: rangesrv ./data     http://127.0.0.1:13000/data/NAME is ./data/NAME
 `;
 
 const POLICIES: readonly SymlinkPolicy[] = ["inside", "all", "none"];
+
+/** Seconds: a tracker that isn't asked for a day knows nobody. */
+const LONGEST_INTERVAL = 86_400;
 
 /** Longest grace: what a timer can count. */
 const LONGEST_GRACE = 2_000_000;
 
 /** Reads the arguments after the program's name. */
-export function parseCommandLine(args: readonly string[]): CommandLine {
+export function parseCommandLine(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): CommandLine {
   let parsed: ReturnType<typeof parse>;
   try {
     parsed = parse(args);
@@ -80,18 +118,72 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   if (prefix === undefined) {
     return mistake(`Cannot use prefix "${values.prefix}": not a path of letters, digits and -._~`);
   }
-  const [directory, ...rest] = positionals;
-  if (directory === undefined || directory === "")
-    return mistake("Missing DIR, the directory to serve");
-  if (rest.length > 0) return mistake(`Cannot serve "${rest[0]}" too: one directory at a time`);
   const { host, dotfiles, quiet } = values;
   if (host !== undefined && isIP(host) === 0 && !/^[A-Za-z0-9][A-Za-z0-9.-]*$/.test(host)) {
     return mistake(`Cannot use host "${host}": not an address`);
   }
+  const swarm = readSwarm(values);
+  if (typeof swarm === "string") return mistake(swarm);
+
+  const hash = positionals.length > 1 && positionals[0] === "hash";
+  const [directory, ...rest] = hash ? positionals.slice(1) : positionals;
+  if (directory === undefined || directory === "")
+    return mistake("Missing DIR, the directory to serve");
+  if (rest.length > 0) return mistake(`Cannot serve "${rest[0]}" too: one directory at a time`);
+  // systemd names several with colons between them.
+  const state = values.state ?? environment["STATE_DIRECTORY"]?.split(":")[0];
+  const tree = { directory, dotfiles, symlinks };
+  if (hash) {
+    if (state === undefined) return mistake("Missing --state, where digests are kept");
+    return { kind: "hash", options: { ...tree, state } };
+  }
   return {
     kind: "serve",
-    options: { directory, host, port, prefix, dotfiles, symlinks, grace, workers, quiet },
+    options: { ...tree, ...swarm, state, host, port, prefix, grace, workers, quiet },
   };
+}
+
+/** What concerns swarms, or a mistake in it. */
+function readSwarm(values: ReturnType<typeof parse>["values"]): SwarmOptions | string {
+  const seedPort = values["seed-port"];
+  const seedPortNumber = seedPort === undefined ? undefined : toInteger(seedPort, 65535);
+  if (seedPort !== undefined && seedPortNumber === undefined) {
+    return `Cannot use seed port "${seedPort}": not 0 to 65535`;
+  }
+  const interval = values["announce-interval"];
+  const announceInterval =
+    interval === undefined ? undefined : toInteger(interval, LONGEST_INTERVAL);
+  if (interval !== undefined && (announceInterval === undefined || announceInterval === 0)) {
+    return `Cannot use announce interval "${interval}": not 1 to ${LONGEST_INTERVAL} seconds`;
+  }
+  const { tracker } = values;
+  if (tracker !== undefined && !isUrl(tracker, TRACKER_SCHEMES)) {
+    return `Cannot use tracker "${tracker}": not an http, https or udp URL`;
+  }
+  const { url } = values;
+  if (url !== undefined && (!isUrl(url, FILE_SCHEMES) || new URL(url).pathname !== "/")) {
+    return `Cannot use URL "${url}": not http or https and a host alone`;
+  }
+  const mirror = values.mirror.find((one) => !isUrl(one, FILE_SCHEMES) || /[?#]/.test(one));
+  if (mirror !== undefined) return `Cannot use mirror "${mirror}": not an http or https URL`;
+  return {
+    mirrors: values.mirror.map((one) => new URL(one.endsWith("/") ? one : `${one}/`).href),
+    url: url === undefined ? undefined : new URL(url).origin,
+    tracker,
+    openTracker: values["open-tracker"],
+    announceInterval,
+    seed: !values["no-seed"],
+    seedPort: seedPortNumber,
+    negotiate: !values["no-negotiate"],
+  };
+}
+
+const FILE_SCHEMES = ["http:", "https:"];
+const TRACKER_SCHEMES = [...FILE_SCHEMES, "udp:"];
+
+function isUrl(text: string, schemes: readonly string[]): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url !== undefined && schemes.includes(url.protocol) && url.hostname !== "";
 }
 
 function parse(args: readonly string[]) {
@@ -106,6 +198,15 @@ function parse(args: readonly string[]) {
       symlinks: { type: "string", default: "inside" },
       grace: { type: "string", default: "30" },
       workers: { type: "string", default: "1" },
+      state: { type: "string" },
+      "seed-port": { type: "string" },
+      "no-seed": { type: "boolean", default: false },
+      "announce-interval": { type: "string" },
+      "open-tracker": { type: "boolean", default: false },
+      tracker: { type: "string" },
+      url: { type: "string" },
+      mirror: { type: "string", multiple: true, default: [] },
+      "no-negotiate": { type: "boolean", default: false },
       quiet: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
       version: { type: "boolean", default: false },

@@ -6,11 +6,15 @@
  *     supervisor → worker   spare    spare the listener at this index (any worker can)
  *                           close    accept what waits, send connections away, then drain
  *                           stop     drain at once
+ *                           answer   to what was asked
  *     worker → supervisor   ready    listening
  *                           closed   no longer listening
+ *                           ask      what the supervisor alone knows
  */
 import { availableParallelism } from "node:os";
 import { spareListener, spareNoListener } from "../files/sockets.ts";
+import type { Answer, Question } from "./desk.ts";
+import { type Answered, type Asked, Line, reply } from "./line.ts";
 import { INTERRUPTED, type Log } from "./log.ts";
 import { drain, Signals } from "./shutdown.ts";
 
@@ -33,8 +37,9 @@ type ToWorker =
   | { readonly kind: "spare"; readonly index: number; readonly count: number }
   | { readonly kind: "spare-none" }
   | { readonly kind: "close" }
-  | { readonly kind: "stop" };
-type ToSupervisor = { readonly kind: "ready" } | { readonly kind: "closed" };
+  | { readonly kind: "stop" }
+  | Answered<Answer>;
+type ToSupervisor = { readonly kind: "ready" } | { readonly kind: "closed" } | Asked<Question>;
 
 /** How many processes serve: one where a port can't be shared. */
 export function countWorkers(workers: number | "auto"): number {
@@ -46,6 +51,14 @@ export function countWorkers(workers: number | "auto"): number {
 export function workerPort(): number | undefined {
   const port = process.env[WORKER];
   return port === undefined ? undefined : Number(port);
+}
+
+/** A worker's line to its supervisor. */
+export function lineToSupervisor(): Line<Question, Answer> {
+  return new Line((message) => {
+    if (!process.connected) throw new Error("the supervisor is gone");
+    process.send?.(message);
+  });
 }
 
 /** Whether connections are to end with the answer that they are waiting for. */
@@ -60,6 +73,7 @@ export interface LastCalls {
 export function obeySupervisor(
   server: Bun.Server<undefined>,
   lastCalls: LastCalls,
+  line: Line<Question, Answer>,
   grace: number,
 ): void {
   let draining = false;
@@ -76,16 +90,26 @@ export function obeySupervisor(
     if (process.connected) process.send?.(message);
   }
   process.on("message", (message: ToWorker) => {
-    if (message.kind === "spare") spareListener(message.index, message.count);
-    else if (message.kind === "spare-none") spareNoListener();
-    else if (message.kind === "stop") void end();
-    else {
-      // Whoever asks again is told to connect again, and finds a successor.
-      lastCalls.called = true;
-      setTimeout(end, LAST_CALLS);
+    switch (message.kind) {
+      case "spare":
+        return spareListener(message.index, message.count);
+      case "spare-none":
+        return spareNoListener();
+      case "stop":
+        return void end();
+      case "close":
+        // Whoever asks again is told to connect again, and finds a successor.
+        lastCalls.called = true;
+        return void setTimeout(end, LAST_CALLS);
+      case "answer":
+      case "no-answer":
+        return line.hear(message);
     }
   });
-  process.on("disconnect", end);
+  process.on("disconnect", () => {
+    line.close();
+    void end();
+  });
   process.on("SIGTERM", end);
   process.on("SIGINT", end);
   process.on("SIGHUP", () => {});
@@ -117,6 +141,8 @@ export class Supervisor {
     readonly log: Log,
     /** For what is going on. */
     readonly tell: Log,
+    /** Answers what workers ask. */
+    readonly answer: (question: Question) => Promise<Answer>,
   ) {}
 
   /** Resolves when all are listening; rejects when one ends before it does. */
@@ -133,7 +159,17 @@ export class Supervisor {
     const child = Bun.spawn(command(), {
       env: { ...process.env, [WORKER]: String(this.port) },
       stdio: ["ignore", "inherit", "inherit"],
-      ipc: (message: ToSupervisor) => (message.kind === "ready" ? ready : closed).resolve(),
+      serialization: "advanced",
+      ipc: (message: ToSupervisor) => {
+        switch (message.kind) {
+          case "ready":
+            return ready.resolve();
+          case "closed":
+            return closed.resolve();
+          case "ask":
+            return void reply(message, this.answer, (answered) => send(worker, answered));
+        }
+      },
       onExit: ({ exitCode, signalCode }) => {
         const how = String(signalCode ?? `code ${exitCode}`);
         ready.reject(new Error(`a worker ended with ${how} before it listened`));

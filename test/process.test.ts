@@ -46,6 +46,10 @@ const SEE = "; see rangesrv --help";
 const PORT = `not 0 to 65535${SEE}`;
 const GRACE = `not whole seconds${SEE}`;
 const POLICY = `not inside, all or none${SEE}`;
+const INTERVAL = `not 1 to 86400 seconds${SEE}`;
+const TRACKER = `not an http, https or udp URL${SEE}`;
+const URL_ = `not http or https and a host alone${SEE}`;
+const MIRROR = `not an http or https URL${SEE}`;
 const PREFIX = `not a path of letters, digits and -._~${SEE}`;
 
 // [arguments, the line that is printed]
@@ -84,6 +88,22 @@ const MISTAKES: [string[], string][] = [
   [["--prefix", "a b", ROOT], `Cannot use prefix "a b": ${PREFIX}`],
   [["--prefix", "/a/../b", ROOT], `Cannot use prefix "/a/../b": ${PREFIX}`],
   [["--prefix", "/%41/", ROOT], `Cannot use prefix "/%41/": ${PREFIX}`],
+  [["--seed-port", "65536", ROOT], `Cannot use seed port "65536": ${PORT}`],
+  [["--seed-port", "", ROOT], `Cannot use seed port "": ${PORT}`],
+  [["--announce-interval", "0", ROOT], `Cannot use announce interval "0": ${INTERVAL}`],
+  [["--announce-interval", "86401", ROOT], `Cannot use announce interval "86401": ${INTERVAL}`],
+  [["--announce-interval", "5s", ROOT], `Cannot use announce interval "5s": ${INTERVAL}`],
+  [["--tracker", "host:6969", ROOT], `Cannot use tracker "host:6969": ${TRACKER}`],
+  [["--tracker", "ftp://host/", ROOT], `Cannot use tracker "ftp://host/": ${TRACKER}`],
+  [["--url", "host", ROOT], `Cannot use URL "host": ${URL_}`],
+  [["--url", "http://host/data/", ROOT], `Cannot use URL "http://host/data/": ${URL_}`],
+  [["--mirror", "/srv", ROOT], `Cannot use mirror "/srv": ${MIRROR}`],
+  [
+    ["--mirror", "http://a/", "--mirror", "http://b/?c", ROOT],
+    `Cannot use mirror "http://b/?c": ${MIRROR}`,
+  ],
+  [["hash", ROOT], `Missing --state, where digests are kept${SEE}`],
+  [["hash", ROOT, "/srv"], `Cannot serve "/srv" too: one directory at a time${SEE}`],
   [["--host", "", ROOT], `Cannot use host "": not an address${SEE}`],
   [["--host", "[::1]", ROOT], `Cannot use host "[::1]": not an address${SEE}`],
   [["--host", "*", ROOT], `Cannot use host "*": not an address${SEE}`],
@@ -101,14 +121,14 @@ test.each(MISTAKES)("%p is a mistake", async (args, line) => {
   expect(await start(...args)).toEqual(mistake(line));
 });
 
-test("--help fits a terminal of 80 columns and 24 lines, with examples", async () => {
+test("--help fits a terminal of 80 columns and 24 lines, with an example", async () => {
   const { exitCode, stdout, stderr } = await start("--help");
   const lines = stdout.split("\n");
   const wide = lines.filter((line) => line.length > 80);
   expect({ exitCode, stderr, wide }).toEqual({ exitCode: 0, stderr: "", wide: [] });
   // One line is left for the prompt.
   expect(lines.length).toBeLessThanOrEqual(24);
-  expect(stdout).toContain("\nExamples:\n  rangesrv ");
+  expect(stdout).toContain("\nExample: rangesrv ");
 });
 
 testWith("git")("--version tells the version, the commit built from and the runtime", async () => {

@@ -2,8 +2,8 @@
 import { mkdtempSync, realpathSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { open } from "../server.ts";
-import type { Options } from "../service/options.ts";
+import { openRoot } from "../files/locate.ts";
+import { open, type SiteOptions } from "../server.ts";
 
 export interface Site extends Disposable {
   readonly directory: string;
@@ -16,15 +16,16 @@ export interface Site extends Disposable {
 }
 
 export function startSite(
-  options: Partial<Omit<Options, "directory">> = {},
+  options: Partial<Omit<SiteOptions, "directory">> = {},
   directory = temporaryDirectory(),
 ): Site {
   const lines: string[] = [];
-  const defaults = { host: "127.0.0.1", port: 0, prefix: "/data/", dotfiles: false } as const;
-  const server = open(
-    { ...defaults, symlinks: "inside", directory, ...options },
-    (line) => void lines.push(line),
-  );
+  const all: SiteOptions = {
+    ...{ host: "127.0.0.1", port: 0, prefix: "/data/", dotfiles: false, symlinks: "inside" },
+    ...{ url: undefined, mirrors: [], negotiate: true },
+    ...{ directory, ...options },
+  };
+  const server = open(openRoot(directory, all), all, (line) => void lines.push(line));
   const port = server.port ?? 0;
   return {
     directory,

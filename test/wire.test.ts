@@ -477,6 +477,7 @@ test("What nobody expects is answered with 500 and logged, and the answer names 
   const broken: ServedSite = {
     root,
     prefix: "/data/",
+    swarm: undefined,
     inFlight: new InFlight(),
     log,
     lastCalls: { called: false },

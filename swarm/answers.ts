@@ -1,0 +1,144 @@
+/**
+ * What a request is answered with besides the bytes of a file: documents about it, the
+ * tracker, and the fields that tell of digests and documents.
+ */
+import { DigestMemo } from "../files/digest-memo.ts";
+import type { Root } from "../files/locate.ts";
+import type { OpenFile } from "../files/open-file.ts";
+import { segmentsBelow } from "../files/shared-content.ts";
+import { baseUrl } from "../http/base-url.ts";
+import type { Fields } from "../http/conditional.ts";
+import { digestFields, readWantedDigests } from "../http/digest.ts";
+import { wantsMetalink } from "../http/negotiate.ts";
+import { NOT_FOUND, type Plan, planMethod } from "../http/plan.ts";
+import { formatPath, type Target } from "../http/target.ts";
+import type { Window } from "../range.ts";
+import {
+  type Asked,
+  documentOf,
+  type DocumentTarget,
+  planDocument,
+  planPending,
+  planRefused,
+} from "./document.ts";
+import { linkField } from "./link.ts";
+import type { SwarmDesk } from "./supernode.ts";
+import { parseTrackerUrl } from "./tracker-route.ts";
+
+/** A request, and where it came from. */
+export interface Asking {
+  readonly request: Pick<Request, "method" | "url"> & { readonly headers: Fields };
+  /** Address of the client; empty when it is gone already. */
+  readonly client: string;
+}
+
+export interface SwarmAnswersOptions {
+  readonly desk: SwarmDesk;
+  readonly root: Root;
+  /** URL of this server without a path; undefined: the one that the client used. */
+  readonly url: string | undefined;
+  /** The same where a client names no host. */
+  readonly fallback: () => string;
+  /** The same files elsewhere: URLs that end in a slash. */
+  readonly mirrors: readonly string[];
+  /** Whether a client that takes Metalinks is given one for a file. */
+  readonly negotiate: boolean;
+}
+
+export class SwarmAnswers {
+  readonly #options: SwarmAnswersOptions;
+  readonly #digests: DigestMemo;
+  /** Of every answer about a file that could have been its Metalink. */
+  readonly #vary: Plan["fields"];
+
+  constructor(options: SwarmAnswersOptions) {
+    this.#options = options;
+    this.#vary = options.negotiate ? { vary: "Accept" } : {};
+    this.#digests = new DigestMemo((file) => options.desk.digestsOf(file));
+  }
+
+  /** The answer where `target` leads to no file; undefined when it asks for nothing of the swarm's. */
+  elsewhere(target: Target, asking: Asking): Promise<Plan> | undefined {
+    const document =
+      target.kind === "path" && !target.trailingSlash ? documentOf(target.segments) : undefined;
+    if (document !== undefined) return this.#document(document, asking, "by-name");
+    return this.#track(asking);
+  }
+
+  /**
+   * The Metalink of a file, for a client that names this type and wants no range, once
+   * the digests are known; undefined for everybody else.
+   */
+  negotiated(file: OpenFile, asking: Asking, now: number): Promise<Plan> | undefined {
+    const { method, headers } = asking.request;
+    if (!this.#options.negotiate || !wantsMetalink(headers.get("accept"))) return undefined;
+    if ((method !== "GET" && method !== "HEAD") || headers.get("range") !== null) return undefined;
+    const segments = segmentsBelow(this.#options.root, file.path);
+    if (segments === undefined || this.#digests.of(file, now) === undefined) return undefined;
+    return this.#document({ kind: "meta4", segments }, asking, "by-accept");
+  }
+
+  /** The plan of an answer about `file`, with the fields that are known of it. */
+  describe(decided: Plan, file: OpenFile, request: Asking["request"], now: number): Plan {
+    const { status, fields, content } = decided;
+    if (status === 304) return { status, fields: { ...fields, ...this.#vary }, content };
+    if (status !== 200 && status !== 206) return decided;
+    const digests = this.#digests.of(file, now);
+    const known =
+      digests &&
+      digestFields(digests, windowOf(content, request.method), readWantedDigests(request.headers));
+    const link = status === 200 ? this.#linkOf(file, now) : undefined;
+    return { status, fields: { ...fields, ...this.#vary, ...known, ...link }, content };
+  }
+
+  #linkOf(file: OpenFile, now: number): Plan["fields"] | undefined {
+    const { root, mirrors } = this.#options;
+    const link = linkField(file.representAt(now), () => {
+      const segments = segmentsBelow(root, file.path) ?? [];
+      return mirrors.map((mirror) => formatPath(mirror, segments, false));
+    });
+    return link === undefined ? undefined : { link };
+  }
+
+  async #document(target: DocumentTarget, asking: Asking, asked: Asked): Promise<Plan> {
+    const { url, headers, method } = asking.request;
+    const refused = planMethod(method);
+    if (refused !== undefined) return refused;
+    const base = baseUrl(
+      { url, host: headers.get("host") },
+      this.#options.url,
+      this.#options.fallback(),
+    );
+    const outcome = await this.#options.desk.document(target, asked, base);
+    switch (outcome.kind) {
+      case "document":
+        return planDocument(outcome.document, headers);
+      case "pending":
+        return planPending(outcome.percent / 100, outcome.retryAfter);
+      case "refused":
+        return planRefused(outcome);
+      case "absent":
+        return NOT_FOUND;
+    }
+  }
+
+  #track({ request, client }: Asking): Promise<Plan> | undefined {
+    const asked = parseTrackerUrl(request.url, client);
+    if (asked === undefined) return undefined;
+    const refused = planMethod(request.method);
+    if (refused !== undefined) return Promise.resolve(refused);
+    const host = request.headers.get("host") ?? undefined;
+    return this.#options.desk.track(asked, host).then((bytes) => ({
+      status: 200,
+      fields: { "content-type": "text/plain" },
+      content: { kind: "bytes", bytes: new Uint8Array(bytes) },
+    }));
+  }
+}
+
+/** The one window that an answer to GET carries. */
+function windowOf(content: Plan["content"], method: string): Window | undefined {
+  if (method !== "GET") return undefined;
+  if (content.kind === "window") return content.window;
+  return content.kind === "whole" ? { start: 0, end: content.completeLength } : undefined;
+}

@@ -1,0 +1,187 @@
+/**
+ * The torrents that were made of a tree: what a file or a folder is as a torrent, and
+ * what an info hash that a peer names stands for.
+ */
+import { basename, sep } from "node:path";
+import { type FileFacts, fileJob, type Job } from "../files/digest-job.ts";
+import type { DigestKeeper, Obtained } from "../files/digests.ts";
+import { locate, type Root } from "../files/locate.ts";
+import { SharedContent, shareFiles } from "../files/shared-content.ts";
+import { walk } from "../files/walk.ts";
+import type { Subject } from "./document.ts";
+import { pieceLengthFor } from "./piece-length.ts";
+import {
+  compareFiles,
+  type MadeTorrent,
+  makeTorrent,
+  MOST_FILES,
+  type Refused,
+  refuseFiles,
+  type TorrentFile,
+} from "./torrent.ts";
+import type { Seed } from "./upload.ts";
+
+/** What documents can be made of, or why they can't now, or can't at all. */
+export type Described =
+  | { readonly kind: "described"; readonly subject: Subject }
+  | Extract<Obtained<never>, { kind: "pending" }>
+  | Refused
+  /** There is no such file or folder. */
+  | { readonly kind: "absent" };
+
+/** Entries of a folder looked at in one go: requests are answered in between. */
+const BATCH = 200;
+
+/** Files of the torrents that are remembered here; the hasher knows the others. */
+const MOST_REMEMBERED = 100_000;
+
+export class Catalogue {
+  /** By info hash in hexadecimal, the least recently asked for first. */
+  readonly #jobs = new Map<string, Job>();
+  #files = 0;
+
+  constructor(
+    readonly root: Root,
+    readonly keeper: DigestKeeper,
+  ) {}
+
+  /** The file or folder at `segments`, with its digests and as a torrent. */
+  async describe(segments: readonly string[]): Promise<Described> {
+    using place = locate(this.root, { segments, trailingSlash: false });
+    switch (place.kind) {
+      case "absent":
+        return place;
+      case "directory":
+        return await this.#describeFolder(segments, place.path);
+      case "file": {
+        const job = fileJob(place);
+        const obtained = await this.keeper.obtain(place);
+        if (obtained.kind !== "known") return notYet(obtained);
+        const { digests } = obtained;
+        const torrent = this.#remember(job, torrentOf(job, digests.sha1Pieces));
+        return { kind: "described", subject: { segments, digests, torrent } };
+      }
+    }
+  }
+
+  /** Whether a torrent with this info hash (20 bytes) was made here. */
+  async has(infoHash: Uint8Array): Promise<boolean> {
+    return (await this.#jobOf(infoHash)) !== undefined;
+  }
+
+  /** What peers of a torrent can be given; undefined for one that wasn't made here, or whose files have changed. */
+  async find(infoHash: Uint8Array): Promise<Seed | undefined> {
+    const job = await this.#jobOf(infoHash);
+    const files = job && shareFiles(this.root, job.files);
+    if (job === undefined || files === undefined) return undefined;
+    const obtained = await this.#obtain(job);
+    if (obtained.kind !== "known") return undefined;
+    const made = torrentOf(job, obtained.digests.sha1Pieces);
+    // A peer that names another torrent's hash must not be given this one's bytes.
+    if (made.kind === "refused" || Buffer.compare(made.torrent.infoHash, infoHash) !== 0) {
+      return undefined;
+    }
+    const content = new SharedContent(this.root, files);
+    return { torrent: made.torrent, read: (start, end) => content.read({ start, end }) };
+  }
+
+  #obtain(job: Job): Promise<Obtained<{ readonly sha1Pieces: Uint8Array }>> {
+    const [file] = job.files;
+    return job.kind === "file" && file !== undefined
+      ? this.keeper.obtain(file)
+      : this.keeper.obtainFolder(job.path, job.files, job.pieceLength);
+  }
+
+  async #describeFolder(segments: readonly string[], path: string): Promise<Described> {
+    const found = await listFolder(this.root, path);
+    if (!Array.isArray(found)) return found;
+    const refused = refuseFiles(torrentFiles({ kind: "folder", path, files: found }));
+    if (refused !== undefined) return refused;
+    const length = found.reduce((sum, { size }) => sum + size, 0);
+    const job: Job = { kind: "folder", path, files: found, pieceLength: pieceLengthFor(length) };
+    const obtained = await this.#obtain(job);
+    if (obtained.kind !== "known") return notYet(obtained);
+    const torrent = this.#remember(job, torrentOf(job, obtained.digests.sha1Pieces));
+    return { kind: "described", subject: { segments, digests: undefined, torrent } };
+  }
+
+  #remember(job: Job, made: MadeTorrent): MadeTorrent {
+    if (made.kind === "refused") return made;
+    const key = made.torrent.infoHash.toHex();
+    this.#forget(key);
+    this.#jobs.set(key, job);
+    this.#files += job.files.length;
+    for (const oldest of this.#jobs.keys()) {
+      if (this.#files <= MOST_REMEMBERED) break;
+      this.#forget(oldest);
+    }
+    return made;
+  }
+
+  #forget(key: string): void {
+    this.#files -= this.#jobs.get(key)?.files.length ?? 0;
+    this.#jobs.delete(key);
+  }
+
+  async #jobOf(infoHash: Uint8Array): Promise<Job | undefined> {
+    const key = infoHash.toHex();
+    const job = this.#jobs.get(key);
+    if (job === undefined) return await this.keeper.find(infoHash);
+    this.#jobs.delete(key);
+    this.#jobs.set(key, job);
+    return job;
+  }
+}
+
+/** The info hash of what a job is about; undefined when no torrent is made of it. */
+export function infoHashOf(job: Job, sha1Pieces: Uint8Array): Uint8Array | undefined {
+  const made = torrentOf(job, sha1Pieces);
+  return made.kind === "torrent" ? made.torrent.infoHash : undefined;
+}
+
+function torrentOf(job: Job, sha1Pieces: Uint8Array): MadeTorrent {
+  return makeTorrent(basename(job.path), torrentFiles(job), job.pieceLength, sha1Pieces);
+}
+
+function torrentFiles({ kind, path, files }: Omit<Job, "pieceLength">): TorrentFile[] {
+  return files.map((file) => ({
+    path: kind === "file" ? [] : file.path.slice(path.length + 1).split(sep),
+    length: file.size,
+  }));
+}
+
+/** The files below a folder in the order of their torrent, or why there is none. */
+async function listFolder(root: Root, path: string): Promise<FileFacts[] | Refused> {
+  const files: FileFacts[] = [];
+  let seen = 0;
+  for (const found of walk(root, path)) {
+    if (++seen % BATCH === 0) await new Promise(setImmediate);
+    if (found.kind === "unreadable") return refuse("The folder has files that can't be read");
+    files.push(found.file);
+    if (files.length > MOST_FILES) {
+      return refuse(
+        `The folder has more than ${MOST_FILES} files, the most that a torrent has here`,
+      );
+    }
+  }
+  const below = (file: FileFacts): TorrentFile => ({
+    path: file.path.slice(path.length + 1).split(sep),
+    length: file.size,
+  });
+  return files.sort((a, b) => compareFiles(below(a), below(b)));
+}
+
+function notYet(obtained: Exclude<Obtained<unknown>, { kind: "known" }>): Described {
+  switch (obtained.kind) {
+    case "pending":
+      return obtained;
+    case "too-large":
+      return refuse("There are more bytes than digests are made of here");
+    case "unreadable":
+      return refuse("There is something that can't be read");
+  }
+}
+
+function refuse(reason: string): Refused {
+  return { kind: "refused", reason };
+}

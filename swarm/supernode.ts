@@ -1,0 +1,129 @@
+/**
+ * What one process of the program knows for all of them: the digests of the tree,
+ * the torrents that were made of it, the tracker and the seeder.
+ */
+import { networkInterfaces } from "node:os";
+import type { FileFacts } from "../files/digest-job.ts";
+import { DigestKeeper } from "../files/digests.ts";
+import type { Root } from "../files/locate.ts";
+import type { Digests } from "../http/digest.ts";
+import { parseAddress, seederAddress } from "./address.ts";
+import { Catalogue, type Described } from "./catalogue.ts";
+import {
+  type Asked,
+  type DocumentTarget,
+  type MadeDocument,
+  makeDocument,
+  type Places,
+} from "./document.ts";
+import type { Endpoint } from "./peer-list.ts";
+import { Seeder } from "./seeder.ts";
+import { answerTracker, type TrackerRequest } from "./tracker-route.ts";
+import { Tracker } from "./tracker.ts";
+
+/** What came of asking for a document. */
+export type DocumentOutcome = MadeDocument | Exclude<Described, { kind: "described" }>;
+
+/** What requests ask of the swarm, in whichever process it is known. */
+export interface SwarmDesk {
+  /** Digests of a file when they are known; else they are computed in the background. */
+  digestsOf(file: FileFacts): Digests | undefined | Promise<Digests | undefined>;
+  /** `base` is the URL of this server without a path. */
+  document(target: DocumentTarget, asked: Asked, base: string): Promise<DocumentOutcome>;
+  /** Answers with a bencoded dictionary; `host` is the request's Host field. */
+  track(request: TrackerRequest, host: string | undefined): Promise<Uint8Array>;
+}
+
+export interface SupernodeOptions {
+  readonly root: Root;
+  /** Of files; begins and ends with a slash. */
+  readonly prefix: string;
+  /** Where digests are kept over a restart. */
+  readonly state: string | undefined;
+  /** The same files elsewhere: URLs that end in a slash. */
+  readonly mirrors: readonly string[];
+  /** The tracker that torrents name; undefined: the one here. */
+  readonly tracker: string | undefined;
+  readonly openTracker: boolean;
+  /** Seconds. */
+  readonly announceInterval: number | undefined;
+  readonly seed: boolean;
+  /** For what went wrong. */
+  readonly log: (line: string) => void;
+  /** For what is going on. */
+  readonly tell: (line: string) => void;
+}
+
+export class Supernode implements SwarmDesk, Disposable {
+  readonly #options: SupernodeOptions;
+  readonly #keeper: DigestKeeper;
+  readonly #catalogue: Catalogue;
+  readonly #tracker: Tracker;
+  readonly #seeder: Seeder | undefined;
+  #seedPort: number | undefined;
+
+  constructor(options: SupernodeOptions) {
+    const { root, state, announceInterval, log, tell } = options;
+    this.#options = options;
+    this.#keeper = new DigestKeeper({ directory: state, log, tell });
+    this.#catalogue = new Catalogue(root, this.#keeper);
+    this.#tracker = new Tracker(announceInterval === undefined ? {} : { announceInterval });
+    this.#seeder = options.seed ? new Seeder({ library: this.#catalogue, log }) : undefined;
+  }
+
+  /** Opens the port for peers: the one it got, or undefined when nothing is seeded. Throws what the system says. */
+  listen(where: { readonly host: string; readonly port: number }): number | undefined {
+    this.#seedPort = this.#seeder?.listen(where);
+    return this.#seedPort;
+  }
+
+  digestsOf(file: FileFacts): Digests | undefined {
+    const known = this.#keeper.known(file);
+    if (known === undefined) this.#keeper.begin(file);
+    return known;
+  }
+
+  async document(target: DocumentTarget, asked: Asked, base: string): Promise<DocumentOutcome> {
+    const described = await this.#catalogue.describe(target.segments);
+    if (described.kind !== "described") return described;
+    return makeDocument(target.kind, described.subject, this.#places(base), asked);
+  }
+
+  async track(request: TrackerRequest, host: string | undefined): Promise<Uint8Array> {
+    const policy = {
+      isKnown: (infoHash: Uint8Array) => this.#catalogue.has(infoHash),
+      open: this.#options.openTracker,
+    };
+    const seeder = this.#endpoint(request.client, host);
+    const { bytes } = await answerTracker(this.#tracker, policy, request, Date.now(), seeder);
+    return bytes;
+  }
+
+  [Symbol.dispose](): void {
+    this.#seeder?.close();
+    this.#keeper[Symbol.dispose]();
+  }
+
+  /**
+   * Peers can't tell what others are fetching from a web seed, so that it sends the same
+   * pieces again and again: this server is one only where it has no seeder.
+   */
+  #places(base: string): Places {
+    const { prefix, mirrors, tracker } = this.#options;
+    const here = base + prefix;
+    return {
+      here,
+      mirrors,
+      webSeeds: this.#seedPort === undefined ? [here, ...mirrors] : mirrors,
+      announce: tracker ?? `${base}/-/announce`,
+    };
+  }
+
+  /** The seeder as a client can reach it. */
+  #endpoint(client: string, host: string | undefined): Endpoint | undefined {
+    const from = parseAddress(client);
+    if (from === undefined || this.#seedPort === undefined) return undefined;
+    const address = seederAddress(from, host, networkInterfaces());
+    return address && { address, port: this.#seedPort };
+  }
+}
