@@ -1,0 +1,293 @@
+/**
+ * Which pieces an upload-only origin shows to whom, and whose blocks go out next.
+ *
+ * The origin never says that it has everything (super-seeding, BEP 16). It shows each
+ * peer a few pieces by HAVE, a peer can ask for no others, and so the origin decides
+ * what its uplink carries:
+ *
+ * 1. A piece that nobody has and nobody was promised goes to the peer that owes the
+ *    others least. So each piece leaves once before any leaves twice.
+ * 2. A piece once begun for a peer is finished, and few are under way at a time: only
+ *    a whole piece can be passed on.
+ * 3. When each piece is somewhere, rare ones are sent again, for a small part of the
+ *    file's size; and a peer that nobody feeds is fed from here, with no such bound.
+ *
+ * It has no clock and no sockets. Times are milliseconds, peers are numbers.
+ */
+import { Availability } from "./availability.ts";
+import { Leecher } from "./leecher.ts";
+import { BLOCK, type Block } from "./wire.ts";
+
+/** What is cut into pieces: bytes of all, and of every piece but the last. */
+export interface Pieces {
+  readonly length: number;
+  readonly pieceLength: number;
+}
+
+export interface Show {
+  readonly peer: number;
+  readonly piece: number;
+}
+
+export interface Turn {
+  readonly peer: number;
+  readonly block: Block;
+}
+
+export interface Tuning {
+  /** Pieces that are under way at a time, of those that move on. */
+  readonly underWay: number;
+  /** Milliseconds without a byte after which a piece no longer counts as moving on. */
+  readonly stalled: number;
+  /** Bytes that are shown ahead, over all peers, at least and at most. */
+  readonly ahead: readonly [least: number, most: number];
+  /** Milliseconds after which a piece that isn't asked for is shown to another peer. */
+  readonly release: number;
+  /** Milliseconds without a piece from other peers after which a peer is fed from here. */
+  readonly patience: number;
+  /** The part of the file's size that is sent again for being rare. */
+  readonly repeats: number;
+  /** Milliseconds for which a peer that left complete counts as a copy of everything. */
+  readonly remembered: number;
+}
+
+export const TUNING: Tuning = {
+  underWay: 2,
+  stalled: 100,
+  ahead: [256 * 1024, 8 * 1024 * 1024],
+  release: 10_000,
+  patience: 1500,
+  repeats: 0.1,
+  remembered: 30_000,
+};
+
+/** Blocks that a peer may have asked for at a time (`reqq` of BEP 10). */
+export const REQUEST_QUEUE = 500;
+
+export class Seeding {
+  private readonly peers = new Map<number, Leecher>();
+  private readonly availability: Availability;
+  /** Who has the only known copy of a piece, from here. */
+  private readonly holder = new Map<number, number>();
+  /** Pieces that were begun, in that order. */
+  private readonly underWay = new Map<Leecher, { piece: number; movedAt: number }>();
+  /** Bytes sent of late: those of a second ago count a third. */
+  private recentBytes = 0;
+  private recentAt = 0;
+  /** Bytes. */
+  private sentBytes = 0;
+  private repeatedBytes = 0;
+  private completeUntil = 0;
+  private queuedBlocks = 0;
+
+  constructor(
+    private readonly pieces: Pieces,
+    private readonly tuning: Tuning = TUNING,
+  ) {
+    this.availability = new Availability(Math.ceil(pieces.length / pieces.pieceLength));
+  }
+
+  get pieceCount(): number {
+    return this.availability.pieceCount;
+  }
+
+  /** Bytes that were sent, and those of them that were sent for being rare. */
+  get sent(): { readonly bytes: number; readonly repeated: number } {
+    return { bytes: this.sentBytes, repeated: this.repeatedBytes };
+  }
+
+  join(peer: number, now: number): void {
+    this.peers.set(peer, new Leecher(peer, this.pieceCount, now));
+  }
+
+  leave(peer: number, now: number): void {
+    const leecher = this.peers.get(peer);
+    if (leecher === undefined) return;
+    this.peers.delete(peer);
+    this.underWay.delete(leecher);
+    this.queuedBlocks -= leecher.queuedBlocks;
+    for (const piece of leecher.promised.keys()) this.availability.release(piece);
+    for (const piece of leecher.has) this.availability.removeCopy(piece);
+    if (leecher.isComplete) this.completeUntil = now + this.tuning.remembered;
+  }
+
+  /** A peer says that it has a piece. Whether there is such a piece. */
+  gain(peer: number, piece: number, now: number): boolean {
+    const leecher = this.peers.get(peer);
+    if (leecher === undefined || piece >= this.pieceCount) return false;
+    if (!leecher.has.add(piece)) return true;
+    leecher.wasFed(now);
+    this.addCopy(leecher, piece);
+    return true;
+  }
+
+  /** A peer asks for a block that lies within its piece. Refused: it wasn't shown the piece. */
+  ask(peer: number, block: Block): "queued" | "refused" | "too many" {
+    const leecher = this.peers.get(peer);
+    if (leecher === undefined || !leecher.shown.has(block.piece)) return "refused";
+    if (leecher.queuedBlocks >= REQUEST_QUEUE) return "too many";
+    leecher.enqueue(block);
+    this.queuedBlocks++;
+    return "queued";
+  }
+
+  /** A peer no longer wants a block. Whether it was still to be sent. */
+  withdraw(peer: number, block: Block): boolean {
+    const withdrawn = this.peers.get(peer)?.withdraw(block) ?? false;
+    if (withdrawn) this.queuedBlocks--;
+    return withdrawn;
+  }
+
+  /** The block that goes out now, to one of the peers that are `ready` to take it. */
+  next(now: number, ready: (peer: number) => boolean): Turn | undefined {
+    let moving = 0;
+    for (const [leecher, turn] of this.underWay) {
+      if (!leecher.queue.has(turn.piece)) continue;
+      if (ready(leecher.id)) return this.send(leecher, turn.piece, now);
+      if (now - turn.movedAt < this.tuning.stalled) moving++;
+    }
+    if (moving >= this.tuning.underWay) return undefined;
+    const leecher = this.nextPeer(ready);
+    return leecher && this.send(leecher, firstPiece(leecher), now);
+  }
+
+  /** Of the peers that wait for their next piece: the one that owes least, then the one that waited longest. */
+  private nextPeer(ready: (peer: number) => boolean): Leecher | undefined {
+    let best: Leecher | undefined;
+    for (const leecher of this.peers.values()) {
+      if (leecher.queuedBlocks === 0 || !ready(leecher.id)) continue;
+      const current = this.underWay.get(leecher);
+      if (current !== undefined && leecher.queue.has(current.piece)) continue;
+      if (best === undefined || goesBefore(leecher, best)) best = leecher;
+    }
+    return best;
+  }
+
+  private send(leecher: Leecher, piece: number, now: number): Turn | undefined {
+    const block = leecher.dequeue(piece);
+    if (block === undefined) return undefined;
+    this.queuedBlocks--;
+    const current = this.underWay.get(leecher);
+    if (current?.piece === piece) {
+      current.movedAt = now;
+    } else {
+      this.underWay.set(leecher, { piece, movedAt: now });
+      leecher.servedAt = now;
+    }
+    this.count(leecher, block, now);
+    return { peer: leecher.id, block };
+  }
+
+  private count(leecher: Leecher, block: Block, now: number): void {
+    this.sentBytes += block.length;
+    this.recentBytes = this.recentBytesAt(now) + block.length;
+    this.recentAt = now;
+    if (this.availability.copiesOf(block.piece) > 0) this.repeatedBytes += block.length;
+    const promised = leecher.promised.get(block.piece);
+    if (promised === undefined) return;
+    promised.since = now;
+    promised.sent += block.length;
+    if (promised.sent < this.lengthOf(block.piece)) return;
+    this.underWay.delete(leecher);
+    if (this.availability.copiesOf(block.piece) === 0) {
+      this.holder.set(block.piece, leecher.id);
+      leecher.debt++;
+    }
+    // Some clients announce a piece only to those who don't have it, so sent is had.
+    leecher.has.add(block.piece);
+    this.addCopy(leecher, block.piece);
+  }
+
+  private addCopy(leecher: Leecher, piece: number): void {
+    this.availability.addCopy(piece);
+    if (leecher.promised.delete(piece)) this.availability.release(piece);
+    const holder = this.holder.get(piece);
+    if (holder === undefined || holder === leecher.id) return;
+    this.holder.delete(piece);
+    const passedOn = this.peers.get(holder);
+    if (passedOn !== undefined) passedOn.debt--;
+  }
+
+  /** The pieces to announce now, each to one peer. */
+  show(now: number): readonly Show[] {
+    const shows: Show[] = [];
+    const window = Math.ceil(this.aheadAt(now) / Math.max(1, this.peers.size));
+    const hungry: Leecher[] = [];
+    for (const leecher of this.peers.values()) {
+      this.releaseOld(leecher, now);
+      if (leecher.promised.size < window && !leecher.isComplete) hungry.push(leecher);
+    }
+    hungry.sort((a, b) => (goesBefore(a, b) ? -1 : 1));
+    for (const leecher of hungry) {
+      while (leecher.promised.size < window) {
+        const piece = this.choose(leecher, now);
+        if (piece === undefined) break;
+        leecher.promised.set(piece, { since: now, sent: 0 });
+        this.availability.promise(piece);
+        if (leecher.shown.add(piece)) shows.push({ peer: leecher.id, piece });
+      }
+    }
+    return shows;
+  }
+
+  private choose(leecher: Leecher, now: number): number | undefined {
+    const { availability } = this;
+    if (!this.isElsewhere(now)) {
+      const piece = availability.findUnclaimed();
+      if (piece !== undefined) return piece;
+    }
+    const ahead = this.aheadAt(now);
+    if (this.queuedBlocks * BLOCK * 2 > ahead * this.pieces.pieceLength) return undefined;
+    const suits = (piece: number) => !leecher.has.has(piece) && !leecher.shown.has(piece);
+    if (this.isStarved(leecher, now)) return availability.findRarest(Infinity, suits);
+    if (this.repeatedBytes >= this.tuning.repeats * this.pieces.length) return undefined;
+    if (this.isElsewhere(now) || availability.promisedCount >= ahead) return undefined;
+    const rare = Math.max(1, Math.floor(this.peers.size / 8));
+    return availability.findRarest(rare, suits);
+  }
+
+  /** Whether a peer that left is likely to have what the connected ones lack. */
+  private isElsewhere(now: number): boolean {
+    return now < this.completeUntil && this.peers.size > 1;
+  }
+
+  /** Whether nobody else has fed it for as long as one would have. */
+  private isStarved(leecher: Leecher, now: number): boolean {
+    const patience = Math.min(4 * leecher.feedGap, 10 * this.tuning.patience);
+    return now - leecher.fedAt > Math.max(this.tuning.patience, patience);
+  }
+
+  /** Takes back what a peer was shown and didn't ask for, or doesn't take. */
+  private releaseOld(leecher: Leecher, now: number): void {
+    for (const [piece, promised] of leecher.promised) {
+      if (now - promised.since < this.tuning.release) continue;
+      leecher.promised.delete(piece);
+      this.availability.release(piece);
+    }
+  }
+
+  /** Pieces to show ahead, over all peers: what a quarter of a second takes. */
+  private aheadAt(now: number): number {
+    const [least, most] = this.tuning.ahead;
+    const bytes = Math.min(Math.max(this.recentBytesAt(now) / 4, least), most);
+    return Math.max(2, Math.ceil(bytes / this.pieces.pieceLength));
+  }
+
+  private recentBytesAt(now: number): number {
+    return this.recentBytes * Math.exp((this.recentAt - now) / 1000);
+  }
+
+  private lengthOf(piece: number): number {
+    const { length, pieceLength } = this.pieces;
+    return Math.min(pieceLength, length - piece * pieceLength);
+  }
+}
+
+function firstPiece(leecher: Leecher): number {
+  const [piece = 0] = leecher.queue.keys();
+  return piece;
+}
+
+function goesBefore(a: Leecher, b: Leecher): boolean {
+  return a.debt === b.debt ? a.servedAt < b.servedAt : a.debt < b.debt;
+}

@@ -1,0 +1,22 @@
+/**
+ * Little unsent data in the kernel. A connection takes bytes long before the link
+ * does, so without this the order of the pieces would be decided for megabytes ahead.
+ */
+import { openLibc } from "../files/libc.ts";
+
+// The kernel's numbers on x64 and arm64.
+const IPPROTO_TCP = 6;
+const TCP_NOTSENT_LOWAT = 25;
+
+const libc = openLibc({
+  setsockopt: { args: ["int", "int", "int", "ptr", "u32"], returns: "int" },
+} as const);
+
+/**
+ * A connection takes no more bytes while `bytes` of it haven't been sent; what was sent
+ * and not acknowledged doesn't count, so a long way costs no speed. Set on a listener it
+ * holds for what it accepts. Linux only; elsewhere nothing happens.
+ */
+export function limitUnsent(descriptor: number, bytes: number): void {
+  libc?.setsockopt(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, new Int32Array([bytes]), 4);
+}
