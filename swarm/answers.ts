@@ -66,13 +66,14 @@ export class SwarmAnswers {
   }
 
   /**
-   * The Metalink of a file, for a client that names this type and wants no range, once
-   * the digests are known; undefined for everybody else.
+   * The Metalink of a file, for a client that names this type and has nothing of the file
+   * yet, once the digests are known; undefined for everybody else.
    */
   negotiated(file: OpenFile, asking: Asking, now: number): Promise<Plan> | undefined {
     const { method, headers } = asking.request;
     if (!this.#options.negotiate || !wantsMetalink(headers.get("accept"))) return undefined;
-    if ((method !== "GET" && method !== "HEAD") || headers.get("range") !== null) return undefined;
+    if (method !== "GET" && method !== "HEAD") return undefined;
+    if (ABOUT_THE_FILE.some((name) => headers.get(name) !== null)) return undefined;
     const segments = segmentsBelow(this.#options.root, file.path);
     if (segments === undefined || this.#digests.of(file, now) === undefined) return undefined;
     return this.#document({ kind: "meta4", segments }, asking, "by-accept");
@@ -135,6 +136,15 @@ export class SwarmAnswers {
     }));
   }
 }
+
+/** Who sends one of these has some of the file already, or knows it. */
+const ABOUT_THE_FILE = [
+  "range",
+  "if-match",
+  "if-none-match",
+  "if-modified-since",
+  "if-unmodified-since",
+];
 
 /** The one window that an answer to GET carries. */
 function windowOf(content: Plan["content"], method: string): Window | undefined {

@@ -25,12 +25,20 @@ async function startWorkers(count: string, ...args: string[]) {
   };
 }
 
-/** The processes whose parent is `pid`. */
+/** The processes whose parent is `pid` and that serve; there is one that hashes besides. */
 function children(pid: number): number[] {
   return readdirSync("/proc")
     .filter((entry) => /^\d+$/.test(entry))
     .map(Number)
-    .filter((child) => parentOf(child) === pid);
+    .filter((child) => parentOf(child) === pid && isWorker(child));
+}
+
+function isWorker(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, "latin1").includes("RANGESRV_WORKER=");
+  } catch {
+    return false;
+  }
 }
 
 function parentOf(pid: number): number | undefined {
