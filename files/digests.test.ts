@@ -13,18 +13,20 @@ import { join } from "node:path";
 import { offsetBytes, settle, temporaryDirectory, writeSettled } from "../test/site.ts";
 import type { FileFacts } from "./digest-job.ts";
 import { DigestKeeper, type KeeperOptions } from "./digests.ts";
+import { type HasherOptions, HasherProcess } from "./hasher-process.ts";
+import { HasherRelay, RelayedHasher } from "./hasher-questions.ts";
 import { OpenFile } from "./open-file.ts";
 
 setDefaultTimeout(30_000);
 
 const HASHER = [process.execPath, join(import.meta.dir, "..", "test", "hasher.ts")];
 
-function startKeeper(options: Partial<KeeperOptions> = {}) {
+function startKeeper(options: Partial<KeeperOptions & HasherOptions> = {}) {
   const lines: string[] = [];
   const log = (line: string) => void lines.push(line);
-  const defaults = { command: HASHER, directory: undefined, log, tell: log };
-  const keeper = new DigestKeeper({ ...defaults, ...options });
-  return { keeper, lines, [Symbol.dispose]: () => keeper[Symbol.dispose]() };
+  const hasher = new HasherProcess({ command: HASHER, directory: undefined, log, ...options });
+  const keeper = new DigestKeeper({ hasher, tell: log, ...options });
+  return { keeper, hasher, lines, [Symbol.dispose]: () => keeper[Symbol.dispose]() };
 }
 
 function open(path: string): OpenFile {
@@ -161,7 +163,7 @@ test("begin hashes in the background what has settled; a date in the future neve
   using fresh = open(join(directory, "fresh"));
   using started = startKeeper();
   started.keeper.begin(fresh);
-  const unasked = started.keeper.hasherPid;
+  const unasked = started.hasher.pid;
   started.keeper.begin(file);
   while (started.keeper.known(file) === undefined) await new Promise(setImmediate);
   expect({
@@ -192,7 +194,7 @@ test("Files too large, and folders of too many, have none and are not read", asy
       Array.from({ length: 10_001 }, () => file),
       65536,
     ),
-    started.keeper.hasherPid,
+    started.hasher.pid,
   ]).toEqual([{ kind: "too-large" }, { kind: "too-large" }, undefined]);
 });
 
@@ -231,17 +233,18 @@ test("A hasher that dies is a line; what it was asked fails softly, and another 
   writeSettled(join(directory, "short"), "SHORT");
   using short = open(join(directory, "short"));
   using started = startKeeper({ delay: 50 });
-  const { keeper, lines } = started;
+  const { keeper, hasher, lines } = started;
   keeper.begin(long);
+  while (keeper.progress() === undefined) await new Promise(setImmediate);
   const waiting = keeper.obtain(long);
   const finding = keeper.find(new Uint8Array(20));
-  const pid = keeper.hasherPid ?? 0;
+  const pid = hasher.pid ?? 0;
   process.kill(pid, "SIGKILL");
   const lost = [await waiting, await finding];
   while (lines.length === 0) await new Promise(setImmediate);
-  const during = [keeper.progress(), keeper.hasherPid, (await keeper.obtain(short)).kind];
+  const during = [keeper.progress(), hasher.pid, (await keeper.obtain(short)).kind];
   const after = await wait(() => keeper.obtain(short));
-  expect({ lost, during, after: after.kind, another: keeper.hasherPid !== pid, lines }).toEqual({
+  expect({ lost, during, after: after.kind, another: hasher.pid !== pid, lines }).toEqual({
     lost: [{ kind: "pending", percent: 0, retryAfter: 1 }, undefined],
     during: [undefined, undefined, "pending"],
     after: "known",
@@ -284,14 +287,42 @@ test("No more wait in the background than the bound; what somebody waits for isn
   for (const file of files) file.release();
 });
 
+test("Workers share the supervisor's hasher: a file is read once, and its digests go to all", async () => {
+  const directory = temporaryDirectory();
+  using long = writeSparse(join(directory, "long"));
+  writeSettled(join(directory, "file"), "OLD");
+  using file = open(join(directory, "file"));
+  using supervisor = startKeeper();
+  const workers = [1, 2].map(() => {
+    const relay = new HasherRelay(supervisor.hasher, (message) => hasher.hear(message));
+    const hasher = new RelayedHasher((message) => relay.receive(message));
+    return new DigestKeeper({ hasher, tell() {} });
+  });
+  for (const worker of workers) worker.begin(long);
+  while (workers.some((worker) => worker.progress() === undefined)) {
+    await new Promise(setImmediate);
+  }
+  for (const worker of workers) worker.begin(file);
+  const obtained = [];
+  for (const worker of workers) obtained.push((await wait(() => worker.obtain(file))).kind);
+  const found = await workers[0]?.find(new Uint8Array(20));
+  const waiting = workers.map((worker) => worker.obtain(long));
+  supervisor.hasher[Symbol.dispose]();
+  expect({ obtained, found, lost: await Promise.all(waiting) }).toEqual({
+    obtained: ["known", "known"],
+    found: undefined,
+    lost: workers.map(() => ({ kind: "pending", percent: 0, retryAfter: 1 })),
+  });
+});
+
 test("An idle hasher is ended, and another started when there is something to do", async () => {
   const path = join(temporaryDirectory(), "file");
   writeSettled(path, "OLD");
   using file = open(path);
   using started = startKeeper({ idle: 0 });
-  const { keeper, lines } = started;
+  const { keeper, hasher, lines } = started;
   await wait(() => keeper.obtain(file));
-  while (keeper.hasherPid !== undefined) await new Promise(setImmediate);
+  while (hasher.pid !== undefined) await new Promise(setImmediate);
   expect([await keeper.find(new Uint8Array(20)), lines]).toEqual([undefined, []]);
 });
 
@@ -300,14 +331,16 @@ test.if(process.platform === "linux")("A hasher ends when its parent is gone", a
   writeSparse(path).release();
   const script = `
     import { DigestKeeper } from "${join(import.meta.dir, "digests.ts")}";
+    import { HasherProcess } from "${join(import.meta.dir, "hasher-process.ts")}";
     import { statSync } from "node:fs";
     const { dev, ino, size, mtimeNs } = statSync(process.argv[1], { bigint: true });
     const facts = { path: process.argv[1], device: dev, inode: ino, size: Number(size), modified: mtimeNs };
     const command = JSON.parse(process.argv[2]);
-    const keeper = new DigestKeeper({ command, log() {}, tell() {} });
+    const hasher = new HasherProcess({ command, log() {} });
+    const keeper = new DigestKeeper({ hasher, tell() {} });
     keeper.begin(facts);
     while (keeper.progress() === undefined) await new Promise(setImmediate);
-    process.stdout.write(String(keeper.hasherPid));
+    process.stdout.write(String(hasher.pid));
     setInterval(() => {}, 1000);
   `;
   await using parent = Bun.spawn([process.execPath, "-e", script, path, JSON.stringify(HASHER)], {

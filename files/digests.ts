@@ -13,7 +13,8 @@ import {
   lengthOf,
 } from "./digest-job.ts";
 import { DigestMemory, isAbout, type Learned, type Subject } from "./digest-memory.ts";
-import { type Answer, type HasherOptions, HasherProcess } from "./hasher-process.ts";
+import type { Answer } from "./hash-queue.ts";
+import type { Hasher } from "./hasher-questions.ts";
 import { HashingLog } from "./hashing-log.ts";
 
 /** What can be said now of a file or folder. */
@@ -36,8 +37,10 @@ export interface FolderDigests {
   readonly sha1Pieces: Uint8Array;
 }
 
-export interface KeeperOptions extends HasherOptions {
-  /** For what is going on; `log` is for what went wrong. */
+export interface KeeperOptions {
+  /** Disposed of with the keeper. */
+  readonly hasher: Hasher;
+  /** For what is going on. */
   readonly tell: (line: string) => void;
   /** Bytes of digests in memory. */
   readonly memory?: number;
@@ -73,7 +76,7 @@ interface Asked {
 }
 
 export class DigestKeeper implements Disposable {
-  readonly #hasher: HasherProcess;
+  readonly #hasher: Hasher;
   readonly #memory: DigestMemory;
   readonly #backlog: number;
   readonly #log: HashingLog;
@@ -88,7 +91,7 @@ export class DigestKeeper implements Disposable {
   #rate = LIKELY_RATE;
 
   constructor(options: KeeperOptions) {
-    this.#hasher = new HasherProcess(options);
+    this.#hasher = options.hasher;
     this.#memory = new DigestMemory(options.memory ?? MEMORY);
     this.#backlog = options.backlog ?? BACKLOG;
     this.#log = new HashingLog(options.tell);
@@ -145,11 +148,6 @@ export class DigestKeeper implements Disposable {
   /** Files that the hasher was asked for and hasn't answered. */
   get waiting(): number {
     return this.#files;
-  }
-
-  /** Of the hasher, while there is one. */
-  get hasherPid(): number | undefined {
-    return this.#hasher.pid;
   }
 
   [Symbol.dispose](): void {

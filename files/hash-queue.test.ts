@@ -23,7 +23,7 @@ function startQueue(between: (queue: HashQueue, chunks: number) => void) {
   let [chunks, wanted] = [0, Infinity];
   function tell(message: FromHasher): void {
     if (message.kind === "progress") return;
-    const what = message.kind === "outcome" ? message.outcome.kind : message.job?.path;
+    const what = message.kind === "answer" ? message.answer.kind : message.job?.path;
     answers.push(`${message.id} ${what}`);
     if (answers.length === wanted) resolve();
   }
@@ -92,13 +92,25 @@ test("What is kept is answered while another file is being hashed", async () => 
   });
 });
 
-test("The same job asked for twice is hashed once", async () => {
-  const job = jobOf(temporaryDirectory(), "file", 2);
+test.each<[string, boolean, number, string[]]>([
+  ["while it waits", false, 0, ["1 digested", "2 digested", "3 digested"]],
+  ["urgently while it is in hand", true, 3, ["2 digested", "3 digested", "1 digested"]],
+])("The same job asked for again %s is hashed once", async (_, urgent, moment, expected) => {
+  const directory = temporaryDirectory();
+  const [first, job] = [jobOf(directory, "first", 2), jobOf(directory, "file", 2)];
   let count = 0;
-  const { queue, answered } = startQueue(() => void (count += 1));
-  queue.receive({ kind: "ask", id: 1, job, urgent: false });
+  function again(queue: HashQueue): void {
+    queue.receive({ kind: "ask", id: 3, job, urgent });
+  }
+  const { queue, answered } = startQueue((current, chunks) => {
+    count = chunks;
+    if (chunks === moment) again(current);
+    if (chunks === 2 && urgent) current.receive({ kind: "hurry", id: 2 });
+  });
+  queue.receive({ kind: "ask", id: 1, job: first, urgent: false });
   queue.receive({ kind: "ask", id: 2, job, urgent: false });
-  expect([await answered(2), count]).toEqual([["1 digested", "2 digested"], 2]);
+  if (moment === 0) again(queue);
+  expect([await answered(3), count]).toEqual([expected, 4]);
 });
 
 test("Nothing is kept of a file that changed, and the next has its turn", async () => {

@@ -3,7 +3,7 @@
  * hashed one job at a time. Jobs that somebody waits for go first, and a long one
  * in the background stands still meanwhile.
  */
-import type { Job, Outcome } from "./digest-job.ts";
+import { type Job, keyOf, type Outcome } from "./digest-job.ts";
 import type { DigestStore } from "./digest-store.ts";
 import { hashJob } from "./hashing.ts";
 
@@ -14,26 +14,32 @@ export type ToHasher =
   | { readonly kind: "find"; readonly id: number; readonly infoHash: Uint8Array };
 
 export type FromHasher =
-  /** The one answer to an `ask`. */
-  | { readonly kind: "outcome"; readonly id: number; readonly outcome: Outcome }
+  /** The one to an `ask`. */
+  | { readonly kind: "answer"; readonly id: number; readonly answer: Answer }
   /** The job in hand, and the bytes of it that were read. */
   | { readonly kind: "progress"; readonly id: number; readonly done: number }
-  /** The one answer to a `find`. */
+  /** The one to a `find`. */
   | { readonly kind: "found"; readonly id: number; readonly job: Job | undefined };
+
+/** How a job ended, or that it was lost with whoever was asked. */
+export type Answer = Outcome | { readonly kind: "lost" };
 
 /** Milliseconds between two tellings of progress. */
 const TELL_EVERY = 250;
 
+/** A job, and all questions about it: it is read once for them. */
 interface Asked {
-  readonly id: number;
+  readonly key: string;
+  readonly ids: number[];
   readonly job: Job;
   urgent: boolean;
 }
 
 export class HashQueue {
-  /** In the order in which they were asked for. */
-  readonly #waiting = new Map<number, Asked>();
-  #inHand: Asked | undefined;
+  /** By key; those begun, and then in the order in which they were asked for. */
+  readonly #asked = new Map<string, Asked>();
+  /** Those of them that were begun. */
+  readonly #begun = new Set<Asked>();
   #running = false;
   #told = 0;
 
@@ -51,64 +57,78 @@ export class HashQueue {
         this.tell({ kind: "found", id, job: this.store.findInfoHash(message.infoHash) });
         return;
       case "hurry":
-        for (const asked of [this.#waiting.get(id), this.#inHand]) {
-          if (asked?.id === id) asked.urgent = true;
-        }
+        for (const asked of this.#asked.values()) if (asked.ids.includes(id)) asked.urgent = true;
         return;
-      case "ask": {
-        const { job, urgent } = message;
-        if (this.#answerFromStore({ id, job, urgent })) return;
-        this.#waiting.set(id, { id, job, urgent });
-        void this.#run();
-      }
+      case "ask":
+        this.#ask(id, message.job, message.urgent);
     }
+  }
+
+  #ask(id: number, job: Job, urgent: boolean): void {
+    const key = Buffer.from(keyOf(job)).toString("latin1");
+    const same = this.#asked.get(key);
+    if (same !== undefined) {
+      same.ids.push(id);
+      same.urgent ||= urgent;
+      return;
+    }
+    const asked = { key, ids: [id], job, urgent };
+    if (this.#answerFromStore(asked)) return;
+    this.#asked.set(key, asked);
+    void this.#run();
   }
 
   async #run(): Promise<void> {
     if (this.#running) return;
     this.#running = true;
-    for (let next = this.#take(false); next !== undefined; next = this.#take(false)) {
+    for (let next = this.#next(false); next !== undefined; next = this.#next(false)) {
       await this.#hash(next);
     }
     this.#running = false;
   }
 
-  /** The next in turn. */
-  #take(urgentOnly: boolean): Asked | undefined {
-    const waiting = this.#waiting.values();
-    const urgent = waiting.find((asked) => asked.urgent);
-    const next = urgent ?? (urgentOnly ? undefined : this.#waiting.values().next().value);
-    if (next !== undefined) this.#waiting.delete(next.id);
-    return next;
+  #next(urgentOnly: boolean): Asked | undefined {
+    let first: Asked | undefined;
+    for (const asked of this.#asked.values()) {
+      if (this.#begun.has(asked)) continue;
+      if (asked.urgent) return asked;
+      first ??= asked;
+    }
+    return urgentOnly ? undefined : first;
   }
 
   async #hash(asked: Asked): Promise<void> {
     // Another process may have hashed it while it waited here.
     if (this.#answerFromStore(asked)) return;
-    const { id, job } = asked;
-    const outer = this.#inHand;
-    this.#inHand = asked;
-    const outcome = await hashJob(job, async (done) => {
-      if (performance.now() - this.#told > TELL_EVERY) {
-        this.#told = performance.now();
-        this.tell({ kind: "progress", id, done });
-      }
+    this.#begun.add(asked);
+    const outcome = await hashJob(asked.job, async (done) => {
+      this.#tellProgress(asked, done);
       await this.rest();
       while (!asked.urgent) {
-        const urgent = this.#take(true);
+        const urgent = this.#next(true);
         if (urgent === undefined) return;
         await this.#hash(urgent);
       }
     });
-    this.#inHand = outer;
-    if (outcome.kind === "digested") this.store.keep(job, outcome.digested);
-    this.tell({ kind: "outcome", id, outcome });
+    if (outcome.kind === "digested") this.store.keep(asked.job, outcome.digested);
+    this.#answer(asked, outcome);
   }
 
-  #answerFromStore({ id, job }: Asked): boolean {
-    const digested = this.store.find(job);
-    if (digested === undefined) return false;
-    this.tell({ kind: "outcome", id, outcome: { kind: "digested", digested } });
-    return true;
+  #tellProgress({ ids }: Asked, done: number): void {
+    if (performance.now() - this.#told < TELL_EVERY) return;
+    this.#told = performance.now();
+    for (const id of ids) this.tell({ kind: "progress", id, done });
+  }
+
+  #answerFromStore(asked: Asked): boolean {
+    const digested = this.store.find(asked.job);
+    if (digested !== undefined) this.#answer(asked, { kind: "digested", digested });
+    return digested !== undefined;
+  }
+
+  #answer(asked: Asked, answer: Answer): void {
+    this.#asked.delete(asked.key);
+    this.#begun.delete(asked);
+    for (const id of asked.ids) this.tell({ kind: "answer", id, answer });
   }
 }

@@ -2,8 +2,9 @@
  * The hasher as a serving process sees it: started when something is to be asked,
  * ended when nothing was for a while, started again, later and later, when it dies.
  */
-import type { Job, Outcome } from "./digest-job.ts";
+import type { Job } from "./digest-job.ts";
 import type { FromHasher, ToHasher } from "./hash-queue.ts";
+import { type Hasher, type Question, Questions } from "./hasher-questions.ts";
 import { hasherEnvironment } from "./hasher.ts";
 
 /** Milliseconds without a question after which it is ended. */
@@ -25,15 +26,7 @@ export interface HasherOptions {
   readonly delay?: number;
 }
 
-/** What became of a question: an answer, or `lost` with the process it was put to. */
-export type Answer = Outcome | { readonly kind: "lost" };
-
-interface Question {
-  readonly answer: (answer: Answer) => void;
-  readonly progress: (done: number) => void;
-}
-
-export class HasherProcess implements Disposable {
+export class HasherProcess implements Hasher {
   readonly #options: HasherOptions;
   #child: Bun.Subprocess | undefined;
   #started = 0;
@@ -41,9 +34,7 @@ export class HasherProcess implements Disposable {
   /** Milliseconds on the monotonic clock before which none is started. */
   #notBefore = 0;
   #idle: ReturnType<typeof setTimeout> | undefined;
-  #id = 0;
-  readonly #asks = new Map<number, Question>();
-  readonly #finds = new Map<number, (job: Job | undefined) => void>();
+  readonly #questions = new Questions((message) => this.#send(message));
 
   constructor(options: HasherOptions) {
     this.#options = options;
@@ -55,42 +46,27 @@ export class HasherProcess implements Disposable {
     return this.#child?.pid;
   }
 
-  /** Milliseconds until a question can be put; 0 is now. */
   get wait(): number {
     return this.#child === undefined ? Math.max(0, this.#notBefore - performance.now()) : 0;
   }
 
-  /**
-   * Asks for a job; `question` is told of its progress (bytes) and, once, how it ended.
-   * What is returned makes it urgent later on.
-   */
   ask(job: Job, urgent: boolean, question: Question): () => void {
-    const id = ++this.#id;
-    this.#asks.set(id, question);
-    this.#send({ kind: "ask", id, job, urgent });
-    return () => {
-      if (this.#asks.has(id)) this.#send({ kind: "hurry", id });
-    };
+    return this.#questions.ask(job, urgent, question);
   }
 
-  /** The job that a swarm knows by `infoHash`; undefined when the process was lost, too. */
   find(infoHash: Uint8Array): Promise<Job | undefined> {
-    const id = ++this.#id;
-    const { promise, resolve } = Promise.withResolvers<Job | undefined>();
-    this.#finds.set(id, resolve);
-    this.#send({ kind: "find", id, infoHash });
-    return promise;
+    return this.#questions.find(infoHash);
   }
 
   [Symbol.dispose](): void {
     this.#notBefore = Infinity;
     this.#end();
-    this.#lose();
+    this.#questions.lose();
   }
 
   #send(message: ToHasher): void {
     clearTimeout(this.#idle);
-    if (this.wait > 0) return this.#lose();
+    if (this.wait > 0) return this.#questions.lose();
     try {
       this.#child ??= this.#start();
       this.#child.send(message);
@@ -98,7 +74,7 @@ export class HasherProcess implements Disposable {
       // It has just ended, and its end is heard next; or it can't be started.
       if (!(error instanceof Error)) throw error;
       if (this.#child === undefined) this.#failed(`cannot start a hasher (${error.message})`);
-      this.#lose();
+      this.#questions.lose();
     }
   }
 
@@ -114,7 +90,7 @@ export class HasherProcess implements Disposable {
         if (this.#child !== child) return;
         this.#child = undefined;
         this.#failed(`hasher ${child.pid} ended with ${signalCode ?? `code ${exitCode}`}`);
-        this.#lose();
+        this.#questions.lose();
       },
     });
     child.unref();
@@ -122,28 +98,13 @@ export class HasherProcess implements Disposable {
   }
 
   #hear(message: FromHasher): void {
-    const { id } = message;
-    switch (message.kind) {
-      case "progress":
-        return this.#asks.get(id)?.progress(message.done);
-      case "outcome": {
-        const ask = this.#asks.get(id);
-        this.#asks.delete(id);
-        ask?.answer(message.outcome);
-        return this.#rest();
-      }
-      case "found": {
-        const find = this.#finds.get(id);
-        this.#finds.delete(id);
-        find?.(message.job);
-        return this.#rest();
-      }
-    }
+    this.#questions.hear(message);
+    this.#rest();
   }
 
   /** Ends the process in a while when nothing else is asked. */
   #rest(): void {
-    if (this.#asks.size > 0 || this.#finds.size > 0) return;
+    if (this.#questions.size > 0) return;
     clearTimeout(this.#idle);
     this.#idle = setTimeout(() => this.#end(), this.#options.idle ?? IDLE).unref();
   }
@@ -163,15 +124,6 @@ export class HasherProcess implements Disposable {
     this.#delay = Math.min(2 * delay, LONGEST_DELAY);
     this.#notBefore = now + delay;
     this.#options.log(`${what}; starting none for ${delay / 1000} s`);
-  }
-
-  #lose(): void {
-    const asks = [...this.#asks.values()];
-    const finds = [...this.#finds.values()];
-    this.#asks.clear();
-    this.#finds.clear();
-    for (const { answer } of asks) answer({ kind: "lost" });
-    for (const found of finds) found(undefined);
   }
 }
 

@@ -175,7 +175,7 @@ test.each([["SIGINT"], ["SIGTERM"]] as const)("%s ends it with 130 and a line", 
   const directory = makeTree({ a: "A", b: "" });
   truncateSync(join(directory, "b"), 2 ** 39);
   settle(join(directory, "b"));
-  const child = Bun.spawn([process.execPath, HASH_TREE, directory, temporaryDirectory()], {
+  await using child = Bun.spawn([process.execPath, HASH_TREE, directory, temporaryDirectory()], {
     stdio: ["ignore", "ignore", "pipe"],
   });
   let text = "";

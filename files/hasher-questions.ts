@@ -1,0 +1,148 @@
+/**
+ * Questions to a hasher and their answers, whatever carries them: to a process of its
+ * own, or to the supervisor, which has one hasher for all workers.
+ */
+import type { Job } from "./digest-job.ts";
+import type { Answer, FromHasher, ToHasher } from "./hash-queue.ts";
+
+/** Somebody who hashes, or knows who does. */
+export interface Hasher extends Disposable {
+  /** Milliseconds until a question can be put; 0 is now. */
+  readonly wait: number;
+  /**
+   * Asks for a job; `question` is told of its progress and, once, how it ended. What
+   * is returned makes it urgent later on.
+   */
+  ask(job: Job, urgent: boolean, question: Question): () => void;
+  /** The job that a swarm knows by `infoHash` (20 bytes); undefined when the hasher was lost, too. */
+  find(infoHash: Uint8Array): Promise<Job | undefined>;
+}
+
+export interface Question {
+  readonly answer: (answer: Answer) => void;
+  /** Bytes read so far. */
+  readonly progress: (done: number) => void;
+}
+
+/** What was asked and isn't answered yet. */
+export class Questions {
+  readonly #asks = new Map<number, Question>();
+  readonly #finds = new Map<number, (job: Job | undefined) => void>();
+  #id = 0;
+
+  constructor(readonly send: (message: ToHasher) => void) {}
+
+  get size(): number {
+    return this.#asks.size + this.#finds.size;
+  }
+
+  ask(job: Job, urgent: boolean, question: Question): () => void {
+    const id = ++this.#id;
+    this.#asks.set(id, question);
+    this.send({ kind: "ask", id, job, urgent });
+    return () => {
+      if (this.#asks.has(id)) this.send({ kind: "hurry", id });
+    };
+  }
+
+  find(infoHash: Uint8Array): Promise<Job | undefined> {
+    const id = ++this.#id;
+    const { promise, resolve } = Promise.withResolvers<Job | undefined>();
+    this.#finds.set(id, resolve);
+    this.send({ kind: "find", id, infoHash });
+    return promise;
+  }
+
+  /** An answer came; those to nothing that was asked are ignored. */
+  hear(message: FromHasher): void {
+    const { id } = message;
+    switch (message.kind) {
+      case "progress":
+        this.#asks.get(id)?.progress(message.done);
+        return;
+      case "answer": {
+        const ask = this.#asks.get(id);
+        this.#asks.delete(id);
+        ask?.answer(message.answer);
+        return;
+      }
+      case "found": {
+        const find = this.#finds.get(id);
+        this.#finds.delete(id);
+        find?.(message.job);
+      }
+    }
+  }
+
+  /** There will be no answers. */
+  lose(): void {
+    const asks = [...this.#asks.values()];
+    const finds = [...this.#finds.values()];
+    this.#asks.clear();
+    this.#finds.clear();
+    for (const { answer } of asks) answer({ kind: "lost" });
+    for (const found of finds) found(undefined);
+  }
+}
+
+/** In a worker: asks the supervisor, by `send`; `hear` takes what it says. */
+export class RelayedHasher implements Hasher {
+  readonly wait = 0;
+  readonly #questions: Questions;
+
+  constructor(send: (message: ToHasher) => void) {
+    this.#questions = new Questions(send);
+  }
+
+  ask(job: Job, urgent: boolean, question: Question): () => void {
+    return this.#questions.ask(job, urgent, question);
+  }
+
+  find(infoHash: Uint8Array): Promise<Job | undefined> {
+    return this.#questions.find(infoHash);
+  }
+
+  hear(message: FromHasher): void {
+    this.#questions.hear(message);
+  }
+
+  [Symbol.dispose](): void {
+    this.#questions.lose();
+  }
+}
+
+/** In the supervisor, one for each worker: puts its questions to `hasher`, and `send`s the answers. */
+export class HasherRelay {
+  readonly #hurries = new Map<number, () => void>();
+
+  constructor(
+    readonly hasher: Hasher,
+    readonly send: (message: FromHasher) => void,
+  ) {}
+
+  receive(message: ToHasher): void {
+    const { id } = message;
+    switch (message.kind) {
+      case "ask": {
+        let answered = false;
+        const hurry = this.hasher.ask(message.job, message.urgent, {
+          answer: (answer) => {
+            answered = true;
+            this.#hurries.delete(id);
+            this.send({ kind: "answer", id, answer });
+          },
+          progress: (done) => this.send({ kind: "progress", id, done }),
+        });
+        if (!answered) this.#hurries.set(id, hurry);
+        return;
+      }
+      case "hurry":
+        this.#hurries.get(id)?.();
+        return;
+      case "find":
+        void this.hasher
+          .find(message.infoHash)
+          .then((job) => this.send({ kind: "found", id, job }));
+    }
+  }
+}
