@@ -49,10 +49,14 @@ export type InfoHashOf = (job: Job, sha1Pieces: Uint8Array) => Uint8Array | unde
 /** Files of one folder. All of their names are sent, kept and compared at once. */
 export const MOST_FILES = 10_000;
 
+/** The facts alone, to be sent and kept: an OpenFile, say, has them and more. */
+export function factsOf({ path, device, inode, size, modified }: FileFacts): FileFacts {
+  return { path, device, inode, size, modified };
+}
+
 export function fileJob(file: FileFacts): Job {
-  const { path, device, inode, size, modified } = file;
-  const facts = { path, device, inode, size, modified };
-  return { kind: "file", path, files: [facts], pieceLength: pieceLengthFor(size) };
+  const { path, size } = file;
+  return { kind: "file", path, files: [factsOf(file)], pieceLength: pieceLengthFor(size) };
 }
 
 /** Bytes to read. */
@@ -69,9 +73,17 @@ export function isSettled({ size, modified }: FileFacts, now: number): boolean {
   return represent({ size, modified, name: "" }, now).settled;
 }
 
-export function isSameFile(a: FileFacts, b: FileFacts): boolean {
+/** Whether both are about the same versions, cut into the same pieces. */
+export function isSameJob(a: Job, b: Job): boolean {
+  if (a.kind !== b.kind || a.path !== b.path || a.pieceLength !== b.pieceLength) return false;
   return (
-    a.modified === b.modified &&
+    a.files.length === b.files.length && a.files.every((file, n) => isSameFile(file, b.files[n]))
+  );
+}
+
+function isSameFile(a: FileFacts, b: FileFacts | undefined): boolean {
+  return (
+    a.modified === b?.modified &&
     a.size === b.size &&
     a.inode === b.inode &&
     a.device === b.device &&

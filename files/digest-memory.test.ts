@@ -1,6 +1,6 @@
 /** The bound, the order, and that nothing is found of another version. */
 import { expect, test } from "bun:test";
-import { type FileFacts, fileJob } from "./digest-job.ts";
+import { type FileFacts, fileJob, type Job } from "./digest-job.ts";
 import { DigestMemory, type Learned } from "./digest-memory.ts";
 
 const FACTS: FileFacts = { path: "/f", device: 1n, inode: 2n, size: 3, modified: 4n };
@@ -19,20 +19,24 @@ test.each<[string, Partial<FileFacts>, boolean]>([
 ])("Found of %s: only of the very version", (_why, change, found) => {
   const memory = new DigestMemory(1e6);
   memory.keep(fileJob(FACTS), learned(20));
-  const other = { ...FACTS, ...change };
-  const is = memory.find({ kind: "file", path: other.path, files: [other] }) !== undefined;
-  expect(is).toBe(found);
+  const job = { ...fileJob({ ...FACTS, ...change }), path: FACTS.path };
+  expect(memory.find(job) !== undefined).toBe(found);
 });
 
-test("A folder is not a file, nor a folder of other files", () => {
+test("A folder is not a file, nor one of other files or other pieces", () => {
   const memory = new DigestMemory(1e6);
-  memory.keep(fileJob(FACTS), learned(20));
-  const find = (files: FileFacts[]) => memory.find({ kind: "folder", path: "/f", files });
-  expect([find([FACTS]), find([]), find([FACTS, FACTS])]).toEqual([
-    undefined,
-    undefined,
-    undefined,
-  ]);
+  const folder: Job = { kind: "folder", path: "/f", files: [FACTS], pieceLength: 65536 };
+  memory.keep(folder, learned(20));
+  const others: Job[] = [
+    folder,
+    { ...folder, kind: "file" },
+    { ...folder, path: "/" },
+    { ...folder, files: [] },
+    { ...folder, files: [FACTS, FACTS] },
+    { ...folder, pieceLength: 131072 },
+  ];
+  const found = others.map((job) => memory.find(job) !== undefined);
+  expect(found).toEqual([true, false, false, false, false, false]);
 });
 
 test("Beyond the bound what was asked for least recently goes first; too large stays out", () => {

@@ -1,12 +1,9 @@
 /** What was learned of jobs, in memory; what was asked for least recently makes room. */
-import { type Digested, isSameFile, type Job } from "./digest-job.ts";
+import { type Digested, isSameJob, type Job } from "./digest-job.ts";
 
 /** Digests, or that the disk failed at a time (milliseconds since 1970). */
 export type Learned =
   Digested | { readonly kind: "unreadable"; readonly code: string; readonly since: number };
-
-/** What a job is about: where, and which versions. */
-export type Subject = Pick<Job, "kind" | "path" | "files">;
 
 interface Entry {
   readonly job: Job;
@@ -31,11 +28,11 @@ export class DigestMemory {
     return this.#bytes;
   }
 
-  find(subject: Subject): Learned | undefined {
-    const entry = this.#entries.get(subject.path);
-    if (entry === undefined || !isAbout(entry.job, subject)) return undefined;
-    this.#entries.delete(subject.path);
-    this.#entries.set(subject.path, entry);
+  find(job: Job): Learned | undefined {
+    const entry = this.#entries.get(job.path);
+    if (entry === undefined || !isSameJob(entry.job, job)) return undefined;
+    this.#entries.delete(job.path);
+    this.#entries.set(job.path, entry);
     return entry.learned;
   }
 
@@ -55,15 +52,6 @@ export class DigestMemory {
     this.#bytes -= this.#entries.get(path)?.bytes ?? 0;
     this.#entries.delete(path);
   }
-}
-
-/** Whether `job` is about these very versions. */
-export function isAbout(job: Job, { kind, path, files }: Subject): boolean {
-  if (job.kind !== kind || job.path !== path || job.files.length !== files.length) return false;
-  return files.every((file, n) => {
-    const other = job.files[n];
-    return other !== undefined && isSameFile(file, other);
-  });
 }
 
 function bytesOf({ path, files }: Job, learned: Learned): number {

@@ -98,7 +98,7 @@ test("A folder's pieces are obtained", async () => {
   writeSettled(join(path, "b"), offsetBytes(70_000, "b"));
   using a = open(join(path, "a"));
   using b = open(join(path, "b"));
-  using started = startKeeper();
+  using started = startKeeper({ memory: 0 });
   const obtained = await wait(() => started.keeper.obtainFolder(path, [a, b], 131072));
   const all = Buffer.concat([offsetBytes(70_000), offsetBytes(70_000, "b")]);
   const sha1 = (piece: Uint8Array) => new Bun.CryptoHasher("sha1").update(piece).digest("hex");

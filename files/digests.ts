@@ -5,37 +5,27 @@
  */
 import type { Digests } from "../http/digest.ts";
 import {
+  type Digested,
+  factsOf,
   type FileFacts,
   fileJob,
+  isSameJob,
   isSettled,
   isTooLarge,
   type Job,
   lengthOf,
 } from "./digest-job.ts";
-import { DigestMemory, isAbout, type Learned, type Subject } from "./digest-memory.ts";
+import { DigestMemory, type Learned } from "./digest-memory.ts";
 import type { Answer } from "./hash-queue.ts";
 import type { Hasher } from "./hasher-questions.ts";
 import { HashingLog } from "./hashing-log.ts";
-
-/** What can be said now of a file or folder. */
-export type Obtained<Known> =
-  | { readonly kind: "known"; readonly digests: Known }
-  | {
-      readonly kind: "pending";
-      /** Whole percent of its bytes that were read, below 100. */
-      readonly percent: number;
-      /** Seconds after which asking again makes sense. */
-      readonly retryAfter: number;
-    }
-  /** More bytes or files than digests are made of. */
-  | { readonly kind: "too-large" }
-  /** The disk failed, with a code such as EACCES. */
-  | { readonly kind: "unreadable"; readonly code: string };
-
-/** SHA-1 of the pieces of a folder's files end to end: 20 bytes each. */
-export interface FolderDigests {
-  readonly sha1Pieces: Uint8Array;
-}
+import {
+  type FolderDigests,
+  LONGEST_RETRY,
+  type Obtained,
+  pending,
+  type Unobtained,
+} from "./obtained.ts";
 
 export interface KeeperOptions {
   /** Disposed of with the keeper. */
@@ -57,8 +47,6 @@ const LARGEST_BACKLOG = 20_000;
 const PATIENCE = 200;
 /** Milliseconds until a file that the disk failed on is tried again. */
 const FORGIVEN_AFTER = 10_000;
-/** Seconds. Within them a client ought to see some progress. */
-const LONGEST_RETRY = 60;
 /** Bytes a second, until it is known better. */
 const LIKELY_RATE = 200e6;
 /** Seconds until a file that has just changed counts as settled. */
@@ -99,17 +87,16 @@ export class DigestKeeper implements Disposable {
 
   /** Of this version of a file, when they are in memory. */
   known(file: FileFacts): Digests | undefined {
-    const learned = this.#memory.find({ kind: "file", path: file.path, files: [file] });
+    const learned = this.#memory.find(fileJob(file));
     return learned?.kind === "file" ? learned.digests : undefined;
   }
 
   /** Has a file hashed in the background, unless it is known, asked for or unsettled. */
   begin(file: FileFacts, now = Date.now()): void {
-    const subject: Subject = { kind: "file", path: file.path, files: [file] };
-    if (this.#isAsked(subject) || this.#files >= this.#backlog || this.#hasher.wait > 0) return;
-    if (this.#learned(subject, now) !== undefined || !isSettled(file, now)) return;
+    if (this.#files >= this.#backlog || this.#hasher.wait > 0) return;
     const job = fileJob(file);
-    if (!isTooLarge(job)) this.#ask(job, false);
+    if (this.#findAsked(job) !== undefined || this.#learned(job, now) !== undefined) return;
+    if (isSettled(file, now) && !isTooLarge(job)) this.#ask(job, false);
   }
 
   /** Has a file hashed before those in the background, and waits a moment for it. */
@@ -125,8 +112,8 @@ export class DigestKeeper implements Disposable {
     files: readonly FileFacts[],
     pieceLength: number,
   ): Promise<Obtained<FolderDigests>> {
-    const facts = files.map((file) => fileJob(file).files).flat();
-    const learned = await this.#obtain({ kind: "folder", path, files: facts, pieceLength });
+    const job: Job = { kind: "folder", path, files: files.map(factsOf), pieceLength };
+    const learned = await this.#obtain(job);
     if (learned.kind === "folder") return { kind: "known", digests: learned };
     return learned.kind === "file" ? pending(0, 1) : learned;
   }
@@ -154,7 +141,7 @@ export class DigestKeeper implements Disposable {
     this.#hasher[Symbol.dispose]();
   }
 
-  async #obtain(job: Job): Promise<Learned | Exclude<Obtained<never>, { kind: "known" }>> {
+  async #obtain(job: Job): Promise<Digested | Unobtained> {
     const now = Date.now();
     const learned = this.#learned(job, now);
     if (learned !== undefined) return learned;
@@ -163,27 +150,36 @@ export class DigestKeeper implements Disposable {
     const asked = this.#hurry(job);
     if (asked === undefined) return pending(0, LONGEST_RETRY);
     const answer = await withPatience(asked.answered);
-    if (answer?.kind === "lost") return pending(0, this.#hasher.wait / 1000);
-    if (answer?.kind === "changed") return pending(0, SETTLING);
-    return (answer && this.#learned(job, now)) ?? pending(percentOf(asked), this.#duration(asked));
+    switch (answer?.kind) {
+      case "digested":
+        return answer.digested;
+      case "unreadable":
+        return answer;
+      case "changed":
+        return pending(0, SETTLING);
+      case "lost":
+        return pending(0, this.#hasher.wait / 1000);
+      case undefined:
+        return pending(percentOf(asked), this.#duration(asked));
+    }
   }
 
   /** What is in memory; the disk is forgiven after a while. */
-  #learned(subject: Subject, now: number): Learned | undefined {
-    const learned = this.#memory.find(subject);
+  #learned(job: Job, now: number): Learned | undefined {
+    const learned = this.#memory.find(job);
     const forgiven = learned?.kind === "unreadable" && now - learned.since > FORGIVEN_AFTER;
     return forgiven ? undefined : learned;
   }
 
-  #isAsked(subject: Subject): boolean {
-    const asked = this.#asked.get(subject.path);
-    return asked !== undefined && isAbout(asked.job, subject);
+  #findAsked(job: Job): Asked | undefined {
+    const asked = this.#asked.get(job.path);
+    return asked !== undefined && isSameJob(asked.job, job) ? asked : undefined;
   }
 
   /** The job, asked for and urgent from now on; undefined when too many are. */
   #hurry(job: Job): Asked | undefined {
-    const asked = this.#asked.get(job.path);
-    if (asked === undefined || !isAbout(asked.job, job)) {
+    const asked = this.#findAsked(job);
+    if (asked === undefined) {
       return this.#files + job.files.length > LARGEST_BACKLOG ? undefined : this.#ask(job, true);
     }
     if (!asked.urgent) {
@@ -251,11 +247,6 @@ export class DigestKeeper implements Disposable {
 
 function percentOf({ done, length }: Asked): number {
   return Math.min(99, Math.floor((100 * done) / Math.max(1, length)));
-}
-
-function pending(percent: number, seconds: number): Obtained<never> & { kind: "pending" } {
-  const retryAfter = Math.min(LONGEST_RETRY, Math.max(1, Math.ceil(seconds)));
-  return { kind: "pending", percent, retryAfter };
 }
 
 async function withPatience<T>(promise: Promise<T>): Promise<T | undefined> {

@@ -14,11 +14,11 @@ export type ToHasher =
   | { readonly kind: "find"; readonly id: number; readonly infoHash: Uint8Array };
 
 export type FromHasher =
-  /** The one to an `ask`. */
+  /** The one answer to an `ask`. */
   | { readonly kind: "answer"; readonly id: number; readonly answer: Answer }
   /** The job in hand, and the bytes of it that were read. */
   | { readonly kind: "progress"; readonly id: number; readonly done: number }
-  /** The one to a `find`. */
+  /** The one answer to a `find`. */
   | { readonly kind: "found"; readonly id: number; readonly job: Job | undefined };
 
 /** How a job ended, or that it was lost with whoever was asked. */
