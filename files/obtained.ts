@@ -1,4 +1,5 @@
 /** What a serving process can say of digests when it is asked for them. */
+
 /** What can be said now of a file or folder. */
 export type Obtained<Known> =
   | { readonly kind: "known"; readonly digests: Known }
