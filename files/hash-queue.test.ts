@@ -94,6 +94,7 @@ test("What is kept is answered while another file is being hashed", async () => 
 
 test.each<[string, boolean, number, string[]]>([
   ["while it waits", false, 0, ["1 digested", "2 digested", "3 digested"]],
+  ["urgently while it waits", true, 2, ["2 digested", "3 digested", "1 digested"]],
   ["urgently while it is in hand", true, 3, ["2 digested", "3 digested", "1 digested"]],
 ])("The same job asked for again %s is hashed once", async (_, urgent, moment, expected) => {
   const directory = temporaryDirectory();
@@ -105,7 +106,7 @@ test.each<[string, boolean, number, string[]]>([
   const { queue, answered } = startQueue((current, chunks) => {
     count = chunks;
     if (chunks === moment) again(current);
-    if (chunks === 2 && urgent) current.receive({ kind: "hurry", id: 2 });
+    if (chunks === 2 && moment === 3) current.receive({ kind: "hurry", id: 2 });
   });
   queue.receive({ kind: "ask", id: 1, job: first, urgent: false });
   queue.receive({ kind: "ask", id: 2, job, urgent: false });
