@@ -19,13 +19,14 @@ export interface Scale {
   readonly alone: number;
 }
 
-/** The median time of one `curl` alone, in milliseconds. */
-export function timeAlone(records: readonly Record[]): number | undefined {
-  const times = records
-    .filter(({ method, peers }) => method === "origin" && peers === 1)
-    .map(({ race }) => race.time)
-    .toSorted((a, b) => a - b);
-  return times[Math.floor(times.length / 2)];
+/** The median time of a way with so many peers, in milliseconds; none when nobody has run it. */
+export function medianTime(
+  records: readonly Record[],
+  method: string,
+  peers: number,
+): number | undefined {
+  const races = select(records, method, peers);
+  return races.length === 0 ? undefined : median(races.map(({ time }) => time));
 }
 
 /** T/T(1) and origin bytes / file of every way, by the number of peers. */

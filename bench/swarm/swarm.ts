@@ -4,7 +4,8 @@
  * Hosts in network namespaces with equal links fetch one file at once, each way that
  * there is in turn; `--only libtorrent --n 8 --rounds 1` runs one of them. A whole run
  * replaces the section "# Swarm" of bench/RESULTS.md; it takes most of an hour, so
- * `--record FILE` keeps every race, and those it has are not run again.
+ * `--record FILE` keeps every race, and those it has are not run again (`--rounds 0`:
+ * the section from what is there).
  *
  * Needs Linux, root, and Debian's iproute2, curl, aria2, python3-libtorrent, opentracker.
  */
@@ -23,12 +24,12 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "../../deploy/build.ts";
 import { type Method, METHODS } from "./methods.ts";
+import { simulationTable } from "./models.ts";
 import { createNetwork, type Network, removeNetwork } from "./network.ts";
 import { Programs } from "./race.ts";
-import { details, line, type Record, replaceSection, summary, timeAlone } from "./report.ts";
+import { details, line, medianTime, type Record, replaceSection, summary } from "./report.ts";
 
 const FILE = "file.bin";
-const RESULTS = join(import.meta.dir, "..", "RESULTS.md");
 /** Peers up to which a way that hardly differs between rounds has all of them. */
 const FEW = 2;
 
@@ -41,7 +42,7 @@ const { values } = parseArgs({
     megabytes: { type: "string", default: "24" },
     mbit: { type: "string", default: "20" },
     record: { type: "string" },
-    out: { type: "string" },
+    out: { type: "string", default: join(import.meta.dir, "..", "RESULTS.md") },
     keep: { type: "boolean", default: false },
   },
 });
@@ -87,18 +88,26 @@ async function main(): Promise<void> {
         const record = await measure(method, peers, network, executable, digest);
         records.push(record);
         if (values.record) appendFileSync(values.record, `${JSON.stringify(record)}\n`);
-        const alone = timeAlone(records) ?? ideal;
+        const alone = medianTime(records, "origin", 1) ?? ideal;
         console.log(line(record, { length, rate, alone }));
       }
     }
   }
+  if (!whole) {
+    const scale = { length, rate, alone: medianTime(records, "origin", 1) ?? ideal };
+    console.log(
+      summary(
+        records,
+        methods.map(({ name }) => name),
+        scale,
+      ),
+    );
+    return;
+  }
   const text = section(records, methods);
   console.log(text);
-  const out = values.out ?? (whole ? RESULTS : undefined);
-  if (out !== undefined) {
-    const before = existsSync(out) ? readFileSync(out, "utf8") : "";
-    writeFileSync(out, replaceSection(before, text));
-  }
+  const before = existsSync(values.out) ? readFileSync(values.out, "utf8") : "";
+  writeFileSync(values.out, replaceSection(before, text));
 }
 
 async function measure(
@@ -142,7 +151,7 @@ function readRecords(): Record[] {
 }
 
 function section(records: readonly Record[], methods: readonly Method[]): string {
-  const scale = { length, rate, alone: timeAlone(records) ?? ideal };
+  const scale = { length, rate, alone: medianTime(records, "origin", 1) ?? ideal };
   const present = methods.filter(({ name }) => records.some(({ method }) => method === name));
   const names = present.map(({ name }) => name);
   return `# Swarm
@@ -156,5 +165,10 @@ ${present.map(({ name, about }) => `- **${name}**: ${about}`).join("\n")}
 T/T(1) / bytes sent by the origin ÷ file, medians:
 
 ${summary(records, names, scale)}
+## Simulated
+
+T/T(1) by bench/swarm/simulation.ts, which knows links, slots, neighbours and what is asked next, for numbers of peers that no one machine holds. A swarm of one, as measured, gives the time for start and framing.
+
+${simulationTable(records, scale)}
 ${present.map(({ name }) => `## ${name}\n\n${details(records, name, scale)}`).join("\n")}`;
 }
