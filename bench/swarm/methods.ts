@@ -2,8 +2,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pieceLengthFor } from "../../swarm/piece-length.ts";
-import { type Host, inHost, type Network } from "./network.ts";
-import { type Programs, type Race, race, type Runner, whenStarted } from "./race.ts";
+import { type Host, inHost } from "./network.ts";
+import { type Course, type Race, race, type Runner, whenStarted } from "./race.ts";
 
 const PORT = 13000;
 const TRACKER = 6969;
@@ -12,9 +12,7 @@ const PYTHON = "/usr/bin/python3";
 const LIBTORRENT = join(import.meta.dir, "libtorrent-peer.py");
 
 /** The file, where it lies, and what else a race needs. */
-export interface Setting {
-  readonly network: Network;
-  readonly programs: Programs;
+export interface Setting extends Course {
   /** The compiled rangesrv. */
   readonly executable: string;
   /** What the origin serves below /data/; it has the file alone. */
@@ -22,12 +20,6 @@ export interface Setting {
   readonly name: string;
   /** Bytes. */
   readonly length: number;
-  /** SHA-256, hexadecimal. */
-  readonly digest: string;
-  /** Where hosts write, empty at first; a directory for each. */
-  readonly scratch: string;
-  /** Milliseconds. */
-  readonly limit: number;
 }
 
 export interface Method {
@@ -121,20 +113,15 @@ export const METHODS: readonly Method[] = [
   },
 ];
 
-function start(
-  { network, programs, digest, limit, scratch }: Setting,
-  peers: number,
-  runner: (host: Host) => Runner,
-): Promise<Race> {
-  const hosts = network.hosts.slice(1, peers + 1);
-  return race(network, programs, hosts.map(runner), digest, limit, scratch);
+function start(setting: Setting, peers: number, runner: (host: Host) => Runner): Promise<Race> {
+  const hosts = setting.network.hosts.slice(1, peers + 1);
+  return race(setting, hosts.map(runner));
 }
 
 /** Each round is a race of its own; what they show is put together. */
 async function double(setting: Setting, peers: number): Promise<Race> {
   await serveFile(setting);
-  const { network, programs, digest, limit, scratch } = setting;
-  const hosts = network.hosts.slice(0, peers + 1);
+  const hosts = setting.network.hosts.slice(0, peers + 1);
   // They serve from the start and have nothing yet: starting is not what is measured.
   for (const host of hosts.slice(1)) serve(setting, host, directoryOf(setting, host));
   await Promise.all(hosts.map((host) => answers(host, "")));
@@ -142,7 +129,7 @@ async function double(setting: Setting, peers: number): Promise<Race> {
   for (let having = 1; having < hosts.length; having *= 2) {
     const next = hosts.slice(having, 2 * having);
     const runners = next.map((host, n) => curl(setting, host, hosts[n] ?? host));
-    rounds.push(await race(network, programs, runners, digest, limit, scratch));
+    rounds.push(await race(setting, runners));
   }
   return joinRaces(rounds, peers);
 }

@@ -15,6 +15,20 @@ export interface Runner {
   readonly ready?: boolean;
 }
 
+/** Where a race is held, and by which rules. */
+export interface Course {
+  readonly network: Network;
+  readonly programs: Programs;
+  /** SHA-256 of the file, hexadecimal. */
+  readonly digest: string;
+  /** Milliseconds after which a race ends, whoever is missing. */
+  readonly limit: number;
+  /** Seconds to wait for the machine to be idle. */
+  readonly patience: number;
+  /** Where hosts write, empty at first; their programs' home. */
+  readonly scratch: string;
+}
+
 /** What one race showed; times in milliseconds from the start, bytes as sent on the links. */
 export interface Race {
   /** When each runner had the whole file, by time; fewer than runners when some never had it. */
@@ -73,25 +87,19 @@ export function whenStarted(command: readonly string[], then = ""): string[] {
 }
 
 /**
- * Runs a race to its end, or for `limit` milliseconds.
+ * Runs a race to its end, or to its limit.
  *
  * @throws when a runner has a file of another digest
  */
-export async function race(
-  network: Network,
-  programs: Programs,
-  runners: readonly Runner[],
-  digest: string,
-  limit: number,
-  home: string,
-): Promise<Race> {
+export async function race(course: Course, runners: readonly Runner[]): Promise<Race> {
+  const { network, programs, digest, limit, patience, scratch } = course;
   const running = runners.map((runner) => {
-    const child = programs.runner(runner, home);
+    const child = programs.runner(runner, scratch);
     return { runner, child, lines: linesOf(child.stdout) };
   });
   for (const { runner, lines } of running) if (runner.ready) await lines.next();
   // The shells have nothing to say; they have long begun when the machine is idle.
-  await idle();
+  await idle(patience);
 
   const before = network.count();
   const meter = new Meter(network);
@@ -158,9 +166,9 @@ class Meter {
   }
 }
 
-/** Until the machine has nothing else to do for half a second; at most a minute. */
-async function idle(): Promise<void> {
-  for (let tries = 0; tries < 120; tries++) {
+/** Until the machine has nothing else to do for half a second; for so many seconds at most. */
+async function idle(patience: number): Promise<void> {
+  for (let tries = 0; tries < 2 * patience; tries++) {
     const from = readTicks();
     await Bun.sleep(500);
     if (use(from, readTicks()) < 0.15) return;

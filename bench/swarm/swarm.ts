@@ -41,6 +41,7 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "3" },
     megabytes: { type: "string", default: "24" },
     mbit: { type: "string", default: "20" },
+    patience: { type: "string", default: "60" },
     record: { type: "string" },
     out: { type: "string", default: join(import.meta.dir, "..", "RESULTS.md") },
     keep: { type: "boolean", default: false },
@@ -125,6 +126,7 @@ async function measure(
     {
       ...{ network, programs, executable, digest, length },
       ...{ site: join(scratch, "site"), name: FILE, scratch: place },
+      patience: Number(values.patience),
       limit: (peers + 10) * ideal,
     },
     peers,
