@@ -31,6 +31,7 @@ const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "3" },
     seconds: { type: "string", default: "2" },
+    starts: { type: "string", default: "5" },
     out: { type: "string", default: join(import.meta.dir, "RESULTS.md") },
   },
 });
@@ -81,6 +82,7 @@ async function main(): Promise<void> {
       present.filter(({ name }) => name === "rangesrv" || name === "nginx"),
       place,
       FILE,
+      Number(values.starts),
     ),
   ].join("\n");
   writeFileSync(values.out, text + swarmSection(values.out));
@@ -123,7 +125,10 @@ async function throughput(present: readonly Peer[], workers: number): Promise<st
       const taken = seen.get(one) ?? [];
       return row(
         one.peer.name,
-        spread(taken.map(({ rate }) => rate)),
+        spread(
+          taken.map(({ rate }) => rate),
+          window === undefined ? 1 : 0,
+        ),
         spread(
           taken.map(({ processor }) => processor),
           1,

@@ -12,8 +12,6 @@ import { measure } from "./wrk.ts";
 
 const KIB = 1024;
 const WINDOWS = [KIB, 64 * KIB];
-/** Two starts of one program differ by up to 2 µs a request, so each is started anew that often. */
-const STARTS = 5;
 /** Seconds of load before processor time is counted, and then while it is. */
 const SECONDS = 1;
 
@@ -26,11 +24,16 @@ const STEPS: Readonly<Record<Rung, string>> = {
   fstat: "+ `fstatSync` afterwards",
 };
 
-/** The section of the results; `compared` are the servers measured beside the ladder. */
+/**
+ * The section of the results; `compared` are the servers measured beside the ladder.
+ * Two starts of one program differ by up to 2 µs a request, so each is started anew
+ * `starts` times.
+ */
 export async function measureFloor(
   compared: readonly Peer[],
   place: Place,
   length: number,
+  starts: number,
 ): Promise<string> {
   const names = [...RUNGS.map((rung) => STEPS[rung]), ...compared.map(({ name }) => name)];
   const columns: string[][] = [];
@@ -40,7 +43,7 @@ export async function measureFloor(
       ...compared,
     ];
     const seen = entrants.map((): number[] => []);
-    for (let round = 0; round < STARTS; round++) {
+    for (let round = 0; round < starts; round++) {
       for (const [n, entrant] of entrants.entries()) {
         const one = await start(entrant, place, 1, "0");
         const load = {
@@ -62,7 +65,7 @@ export async function measureFloor(
   const rows = names.map((name, n) => row(name, ...columns.map((column) => column[n] ?? "")));
   const text = `## Where the time goes
 
-CPU µs per request. Each line of the ladder is a program that does what the line above does, and one thing more; they and the servers take turns on one processor, and each figure is from ${STARTS} starts, since two starts of one program differ. The first line is the runtime's floor: HTTP, the call of a handler, and copying the bytes twice, once into the response and once into the kernel, where sendfile copies once. rangesrv looks with statx(2) called directly, and so may stand below the line before it.
+CPU µs per request. Each line of the ladder is a program that does what the line above does, and one thing more; they and the servers take turns on one processor, and each figure is from ${starts} starts, since two starts of one program differ. The first line is the runtime's floor: HTTP, the call of a handler, and copying the bytes twice, once into the response and once into the kernel, where sendfile copies once. rangesrv looks with statx(2) called directly, and so may stand below the line before it.
 
 ${table(["", ...WINDOWS.map(sizeOf)], rows)}`;
   console.log(text);

@@ -31,11 +31,18 @@ export async function start(
     stdio: ["ignore", "ignore", "ignore"],
     env: { ...process.env, GOMAXPROCS: String(workers) },
   });
+  started.add(child);
   while (!(await answers(port))) {
     if (child.exitCode !== null) throw new Error(`${peer.name} ended`);
   }
   return { peer, port, child, startup: performance.now() - began };
 }
+
+const started = new Set<Bun.Subprocess>();
+// A measurement that fails leaves no server behind.
+process.on("exit", () => {
+  for (const child of started) child.kill("SIGTERM");
+});
 
 export async function startAll(
   list: readonly Peer[],
@@ -52,6 +59,7 @@ export async function startAll(
 export async function stopAll(running: readonly Running[]): Promise<void> {
   for (const { child } of running) child.kill("SIGTERM");
   await Promise.all(running.map(({ child }) => child.exited));
+  for (const { child } of running) started.delete(child);
 }
 
 /** Connections that send `request`, or nothing, and never read. */

@@ -37,11 +37,19 @@ export async function measure(load: Load): Promise<Throughput> {
   );
   const [output] = await Promise.all([wrk.stdout.text(), wrk.exited]);
   const used = processorTime(load.pid) - before;
-  const requests = Number(/(\d+) requests in/.exec(output)?.[1] ?? 0);
-  const rate = Number(/Requests\/sec:\s+([\d.]+)/.exec(output)?.[1] ?? 0);
-  if (requests === 0 || output.includes("Non-2xx")) throw new Error(`wrk: ${output}`);
-  return { rate, processor: (used * 1e6) / requests };
+  const [, complete, taken, sent, unit = ""] =
+    /(\d+) requests in ([\d.]+)s, ([\d.]+)(\wB) read/.exec(output) ?? [];
+  // A whole file may take longer than the run: bytes tell how much of it was sent.
+  const requests =
+    load.window === undefined
+      ? (Number(sent) * (UNITS[unit] ?? NaN)) / load.length
+      : Number(complete);
+  if (!(requests > 0) || output.includes("Non-2xx")) throw new Error(`wrk: ${output}`);
+  return { rate: requests / Number(taken), processor: (used * 1e6) / requests };
 }
+
+/** As wrk counts. */
+const UNITS: Readonly<Record<string, number>> = { KB: 2 ** 10, MB: 2 ** 20, GB: 2 ** 30 };
 
 /** Aligned windows drawn at random. */
 function lua(length: number, window: number): string {
