@@ -1,8 +1,9 @@
-/** What is kept, for how long, and what becomes of a database that isn't right. */
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+/** What is kept, for how long, and what becomes of a database that isn't right. */
+import { sha256PieceLengthFor } from "../swarm/piece-length.ts";
 import { run, testWith } from "../test/clients.ts";
 import { temporaryDirectory } from "../test/site.ts";
 import { type Digested, type FileFacts, fileJob, type Job } from "./digest-job.ts";
@@ -25,11 +26,10 @@ function digested(job: Job, n: number): Digested {
   const sha1Pieces = new Uint8Array(count * 20).fill(n);
   if (job.kind === "folder") return { kind: "folder", sha1Pieces };
   const sha256 = new Uint8Array(32).fill(n);
-  const sha256Pieces = new Uint8Array(count * 32).fill(n);
-  return {
-    kind: "file",
-    digests: { completeLength, sha256, pieceLength, sha1Pieces, sha256Pieces },
-  };
+  const sha256PieceLength = sha256PieceLengthFor(completeLength);
+  const sha256Pieces = new Uint8Array(Math.ceil(completeLength / sha256PieceLength) * 32).fill(n);
+  const pieces = { sha1Pieces, pieceLength, sha256Pieces, sha256PieceLength };
+  return { kind: "file", digests: { completeLength, sha256, ...pieces } };
 }
 
 /** An info hash that follows from the pieces; none when they begin with 0. */

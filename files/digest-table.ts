@@ -1,9 +1,10 @@
+import { Database, SQLiteError } from "bun:sqlite";
 /**
  * Digests in one SQLite database, by the versions they are of. The rows used least
  * recently make room. Every row is sealed with a digest of its own, since SQLite
  * doesn't notice when the disk changes a byte within a value.
  */
-import { Database, SQLiteError } from "bun:sqlite";
+import { sha256PieceLengthFor } from "../swarm/piece-length.ts";
 import {
   type Digested,
   formatJob,
@@ -226,8 +227,9 @@ function read(row: Row, job: Job): Digested {
   if (sha256 === null || sha256Pieces === null) throw new Damaged("a row lacks digests");
   const { pieceLength } = job;
   const completeLength = lengthOf(job);
-  const digests = { completeLength, sha256, pieceLength, sha1Pieces, sha256Pieces };
-  return { kind: "file", digests };
+  const sha256PieceLength = sha256PieceLengthFor(completeLength);
+  const pieces = { sha1Pieces, pieceLength, sha256Pieces, sha256PieceLength };
+  return { kind: "file", digests: { completeLength, sha256, ...pieces } };
 }
 
 /** SHA-256 over the values, each after its length: 32 bytes. */

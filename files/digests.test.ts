@@ -14,7 +14,6 @@ import { offsetBytes, settle, temporaryDirectory, writeSettled } from "../test/s
 import type { FileFacts } from "./digest-job.ts";
 import { DigestKeeper, type KeeperOptions } from "./digests.ts";
 import { type HasherOptions, HasherProcess } from "./hasher-process.ts";
-import { HasherRelay, RelayedHasher } from "./hasher-questions.ts";
 import { OpenFile } from "./open-file.ts";
 
 setDefaultTimeout(30_000);
@@ -85,7 +84,7 @@ test("A file's digests are obtained, then known, and found again by its info has
     before: undefined,
     obtained: { kind: "known", digests: known },
     known: sha256(bytes),
-    pieces: [65536, 80, 128],
+    pieces: [65536, 80, 32],
     job: [{ path, device: file.device, inode: file.inode, size: 200_000, modified: file.modified }],
     nobody: undefined,
     lines: [],
@@ -285,34 +284,6 @@ test("No more wait in the background than the bound; what somebody waits for isn
     waiting: 3,
   });
   for (const file of files) file.release();
-});
-
-test("Workers share the supervisor's hasher: a file is read once, and its digests go to all", async () => {
-  const directory = temporaryDirectory();
-  using long = writeSparse(join(directory, "long"));
-  writeSettled(join(directory, "file"), "OLD");
-  using file = open(join(directory, "file"));
-  using supervisor = startKeeper();
-  const workers = [1, 2].map(() => {
-    const relay = new HasherRelay(supervisor.hasher, (message) => hasher.hear(message));
-    const hasher = new RelayedHasher((message) => relay.receive(message));
-    return new DigestKeeper({ hasher, tell() {} });
-  });
-  for (const worker of workers) worker.begin(long);
-  while (workers.some((worker) => worker.progress() === undefined)) {
-    await new Promise(setImmediate);
-  }
-  for (const worker of workers) worker.begin(file);
-  const obtained = [];
-  for (const worker of workers) obtained.push((await wait(() => worker.obtain(file))).kind);
-  const found = await workers[0]?.find(new Uint8Array(20));
-  const waiting = workers.map((worker) => worker.obtain(long));
-  supervisor.hasher[Symbol.dispose]();
-  expect({ obtained, found, lost: await Promise.all(waiting) }).toEqual({
-    obtained: ["known", "known"],
-    found: undefined,
-    lost: workers.map(() => ({ kind: "pending", percent: 0, retryAfter: 1 })),
-  });
 });
 
 test("An idle hasher is ended, and another started when there is something to do", async () => {

@@ -1,7 +1,4 @@
-/**
- * Questions to a hasher and their answers, whatever carries them: to a process of its
- * own, or to the supervisor, which has one hasher for all workers.
- */
+/** Questions to a hasher and their answers, whatever carries them. */
 import type { Job } from "./digest-job.ts";
 import type { Answer, FromHasher, ToHasher } from "./hash-queue.ts";
 
@@ -82,67 +79,5 @@ export class Questions {
     this.#finds.clear();
     for (const { answer } of asks) answer({ kind: "lost" });
     for (const found of finds) found(undefined);
-  }
-}
-
-/** In a worker: asks the supervisor, by `send`; `hear` takes what it says. */
-export class RelayedHasher implements Hasher {
-  readonly wait = 0;
-  readonly #questions: Questions;
-
-  constructor(send: (message: ToHasher) => void) {
-    this.#questions = new Questions(send);
-  }
-
-  ask(job: Job, urgent: boolean, question: Question): () => void {
-    return this.#questions.ask(job, urgent, question);
-  }
-
-  find(infoHash: Uint8Array): Promise<Job | undefined> {
-    return this.#questions.find(infoHash);
-  }
-
-  hear(message: FromHasher): void {
-    this.#questions.hear(message);
-  }
-
-  [Symbol.dispose](): void {
-    this.#questions.lose();
-  }
-}
-
-/** In the supervisor, one for each worker: puts its questions to `hasher`, and `send`s the answers. */
-export class HasherRelay {
-  readonly #hurries = new Map<number, () => void>();
-
-  constructor(
-    readonly hasher: Hasher,
-    readonly send: (message: FromHasher) => void,
-  ) {}
-
-  receive(message: ToHasher): void {
-    const { id } = message;
-    switch (message.kind) {
-      case "ask": {
-        let answered = false;
-        const hurry = this.hasher.ask(message.job, message.urgent, {
-          answer: (answer) => {
-            answered = true;
-            this.#hurries.delete(id);
-            this.send({ kind: "answer", id, answer });
-          },
-          progress: (done) => this.send({ kind: "progress", id, done }),
-        });
-        if (!answered) this.#hurries.set(id, hurry);
-        return;
-      }
-      case "hurry":
-        this.#hurries.get(id)?.();
-        return;
-      case "find":
-        void this.hasher
-          .find(message.infoHash)
-          .then((job) => this.send({ kind: "found", id, job }));
-    }
   }
 }

@@ -75,10 +75,11 @@ test.each<[string, number, number, number]>([
   expect({ outcome: plain(outcome), done: done.at(-1) ?? 0 }).toEqual({
     outcome: {
       completeLength: length,
-      pieceLength,
       sha256: hash("sha256", bytes),
+      pieceLength,
       sha1Pieces: pieces("sha1", bytes, pieceLength),
-      sha256Pieces: pieces("sha256", bytes, pieceLength),
+      sha256PieceLength: MIB,
+      sha256Pieces: pieces("sha256", bytes, MIB),
     },
     done: length,
   });

@@ -4,6 +4,7 @@
  * each chunk and after the last.
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { sha256PieceLengthFor } from "../swarm/piece-length.ts";
 import { type Digested, type FileFacts, type Job, lengthOf, type Outcome } from "./digest-job.ts";
 
 /** Bytes read in one go, some milliseconds of work: whoever else waits is served in between. */
@@ -81,8 +82,9 @@ class FileHashes {
   readonly #sha256: PieceHashes;
 
   constructor(readonly job: Job) {
-    this.#sha1 = new PieceHashes("sha1", job);
-    this.#sha256 = new PieceHashes("sha256", job);
+    const length = lengthOf(job);
+    this.#sha1 = new PieceHashes("sha1", length, job.pieceLength);
+    this.#sha256 = new PieceHashes("sha256", length, sha256PieceLengthFor(length));
   }
 
   update(bytes: Uint8Array): void {
@@ -95,9 +97,10 @@ class FileHashes {
     const digests = {
       completeLength: lengthOf(this.job),
       sha256: new Uint8Array(this.#whole.digest()),
-      pieceLength: this.job.pieceLength,
       sha1Pieces: this.#sha1.digest(),
+      pieceLength: this.#sha1.pieceLength,
       sha256Pieces: this.#sha256.digest(),
+      sha256PieceLength: this.#sha256.pieceLength,
     };
     return { kind: "file", digests };
   }
@@ -107,7 +110,7 @@ class FolderHashes {
   readonly #sha1: PieceHashes;
 
   constructor(job: Job) {
-    this.#sha1 = new PieceHashes("sha1", job);
+    this.#sha1 = new PieceHashes("sha1", lengthOf(job), job.pieceLength);
   }
 
   update(bytes: Uint8Array): void {
@@ -129,11 +132,12 @@ class PieceHashes {
 
   constructor(
     readonly algorithm: "sha1" | "sha256",
-    readonly job: Job,
+    length: number,
+    readonly pieceLength: number,
   ) {
     this.#piece = new Bun.CryptoHasher(algorithm);
-    this.#lacking = job.pieceLength;
-    const count = Math.ceil(lengthOf(job) / job.pieceLength);
+    this.#lacking = pieceLength;
+    const count = Math.ceil(length / pieceLength);
     this.#pieces = new Uint8Array(count * this.#piece.byteLength);
   }
 
@@ -149,7 +153,7 @@ class PieceHashes {
 
   /** Of all pieces; the last may be short. */
   digest(): Uint8Array {
-    if (this.#lacking < this.job.pieceLength) this.#finish();
+    if (this.#lacking < this.pieceLength) this.#finish();
     return this.#pieces;
   }
 
@@ -157,6 +161,6 @@ class PieceHashes {
     this.#pieces.set(this.#piece.digest(), this.#used);
     this.#used += this.#piece.byteLength;
     this.#piece = new Bun.CryptoHasher(this.algorithm);
-    this.#lacking = this.job.pieceLength;
+    this.#lacking = this.pieceLength;
   }
 }

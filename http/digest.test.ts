@@ -7,8 +7,9 @@ import { type DigestFields, digestFields, type Digests, readWantedDigests } from
 const DIGESTS: Digests = {
   completeLength: 100,
   sha256: new Uint8Array(32).fill(9),
-  pieceLength: 32,
-  sha1Pieces: new Uint8Array(80),
+  sha1Pieces: new Uint8Array(140),
+  pieceLength: 16,
+  sha256PieceLength: 32,
   sha256Pieces: Uint8Array.from({ length: 128 }, (_, index) => Math.floor(index / 32)),
 };
 const ONE_PIECE: Digests = { ...DIGESTS, completeLength: 32, sha256Pieces: DIGESTS.sha256 };

@@ -19,12 +19,14 @@ export interface Digests {
   readonly completeLength: number;
   /** Of the whole file: 32 bytes. */
   readonly sha256: Uint8Array;
-  /** Bytes of every piece but the last: a power of two. */
-  readonly pieceLength: number;
-  /** Of the pieces in order, 20 bytes each. */
+  /** Of the pieces of a torrent in order, 20 bytes each. */
   readonly sha1Pieces: Uint8Array;
-  /** Of the pieces in order, 32 bytes each. */
+  /** Bytes of each of them but the last: a power of two. */
+  readonly pieceLength: number;
+  /** Of other, longer pieces in order, 32 bytes each. */
   readonly sha256Pieces: Uint8Array;
+  /** Bytes of each of those but the last: a power of two. */
+  readonly sha256PieceLength: number;
 }
 
 /** Lower case, as a plan has them; what is unknown or unwanted is left out. */
@@ -80,13 +82,13 @@ export function digestFields(
 
 /** Which digest is that of a window: the whole file's, or the one of the piece by its number. */
 function pieceOf(
-  { completeLength, pieceLength }: Digests,
+  { completeLength, sha256PieceLength }: Digests,
   { start, end }: Window,
 ): "whole" | number | undefined {
   if (start === 0 && end === completeLength) return "whole";
-  const number = start / pieceLength;
+  const number = start / sha256PieceLength;
   if (!Number.isInteger(number)) return undefined;
-  return end === Math.min(start + pieceLength, completeLength) ? number : undefined;
+  return end === Math.min(start + sha256PieceLength, completeLength) ? number : undefined;
 }
 
 function pieceDigest({ sha256Pieces }: Digests, number: number): Uint8Array {

@@ -4,8 +4,9 @@
  */
 import { basename, sep } from "node:path";
 import { type FileFacts, fileJob, type Job } from "../files/digest-job.ts";
-import type { DigestKeeper, Obtained } from "../files/digests.ts";
+import type { DigestKeeper } from "../files/digests.ts";
 import { locate, type Root } from "../files/locate.ts";
+import type { Obtained, Unobtained } from "../files/obtained.ts";
 import { SharedContent, shareFiles } from "../files/shared-content.ts";
 import { walk } from "../files/walk.ts";
 import type { Subject } from "./document.ts";
@@ -24,7 +25,7 @@ import type { Seed } from "./upload.ts";
 /** What documents can be made of, or why they can't now, or can't at all. */
 export type Described =
   | { readonly kind: "described"; readonly subject: Subject }
-  | Extract<Obtained<never>, { kind: "pending" }>
+  | Extract<Unobtained, { kind: "pending" }>
   | Refused
   /** There is no such file or folder. */
   | { readonly kind: "absent" };
@@ -171,7 +172,7 @@ async function listFolder(root: Root, path: string): Promise<FileFacts[] | Refus
   return files.sort((a, b) => compareFiles(below(a), below(b)));
 }
 
-function notYet(obtained: Exclude<Obtained<unknown>, { kind: "known" }>): Described {
+function notYet(obtained: Unobtained): Described {
   switch (obtained.kind) {
     case "pending":
       return obtained;

@@ -58,6 +58,7 @@ const DIGESTS: Digests = {
   sha256: new Uint8Array(32).fill(0xab),
   pieceLength: 65536,
   sha1Pieces: new Uint8Array(20).fill(0x61),
+  sha256PieceLength: 1048576,
   sha256Pieces: new Uint8Array(32).fill(0xcd),
 };
 const FILE: Subject = {

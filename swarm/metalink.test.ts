@@ -10,8 +10,9 @@ import { formatMetalink, type FormattedMetalink, type Locations } from "./metali
 const DIGESTS: Digests = {
   completeLength: 100_000,
   sha256: new Uint8Array(32).fill(0xab),
-  pieceLength: 65536,
-  sha1Pieces: new Uint8Array(40),
+  sha1Pieces: new Uint8Array(80),
+  pieceLength: 32768,
+  sha256PieceLength: 65536,
   sha256Pieces: new Uint8Array(64).fill(0x01, 0, 32).fill(0xef, 32),
 };
 const EMPTY: Digests = {

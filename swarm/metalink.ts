@@ -44,13 +44,13 @@ export function formatMetalink(
 }
 
 /** Nothing for an empty file: it has no piece. */
-function formatPieces({ completeLength, pieceLength, sha256Pieces }: Digests): string[] {
+function formatPieces({ completeLength, sha256PieceLength, sha256Pieces }: Digests): string[] {
   if (completeLength === 0) return [];
   const hashes: string[] = [];
   for (let offset = 0; offset < sha256Pieces.length; offset += 32) {
     hashes.push(`   <hash>${sha256Pieces.subarray(offset, offset + 32).toHex()}</hash>`);
   }
-  return [`  <pieces type="sha-256" length="${pieceLength}">`, ...hashes, `  </pieces>`];
+  return [`  <pieces type="sha-256" length="${sha256PieceLength}">`, ...hashes, `  </pieces>`];
 }
 
 /** XML 1.0 §2.2: what no document can hold, not even as a reference. */

@@ -5,6 +5,7 @@
 import { networkInterfaces } from "node:os";
 import type { FileFacts } from "../files/digest-job.ts";
 import { DigestKeeper } from "../files/digests.ts";
+import { HasherProcess } from "../files/hasher-process.ts";
 import type { Root } from "../files/locate.ts";
 import type { Digests } from "../http/digest.ts";
 import { parseAddress, seederAddress } from "./address.ts";
@@ -65,7 +66,8 @@ export class Supernode implements SwarmDesk, Disposable {
   constructor(options: SupernodeOptions) {
     const { root, state, announceInterval, log, tell } = options;
     this.#options = options;
-    this.#keeper = new DigestKeeper({ directory: state, log, tell });
+    const hasher = new HasherProcess({ directory: state, log });
+    this.#keeper = new DigestKeeper({ hasher, tell });
     this.#catalogue = new Catalogue(root, this.#keeper);
     this.#tracker = new Tracker(announceInterval === undefined ? {} : { announceInterval });
     this.#seeder = options.seed ? new Seeder({ library: this.#catalogue, log }) : undefined;

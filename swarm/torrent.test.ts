@@ -82,6 +82,7 @@ describe("makeTorrent", () => {
       completeLength: 65537,
       sha256: new Uint8Array(32),
       pieceLength: 65536,
+      sha256PieceLength: 1048576,
       sha1Pieces: digestsOf(2),
       sha256Pieces: new Uint8Array(64),
     };

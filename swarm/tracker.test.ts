@@ -44,7 +44,7 @@ function addressOf(text: string): Uint8Array {
 function announce(target: Tracker, place: string, said: Said = {}, seeder?: string) {
   const { id = place, at = 0, ...rest } = said;
   const [address = "", port] = place.split(" ");
-  const usual = { infoHash: HASH, uploaded: 0, downloaded: 0, left: 1, event: "none" } as const;
+  const usual = { infoHash: HASH, uploaded: 0, downloaded: 1, left: 1, event: "none" } as const;
   const form = { numwant: undefined, compact: true, noPeerId: false };
   const peerId = new TextEncoder().encode(id.padEnd(20, "."));
   const whole: Announce = { ...usual, ...form, ...rest, peerId, port: Number(port) };
@@ -345,6 +345,16 @@ describe("Whom a peer hears of", () => {
       undefined,
       ["2001:db8:0:0:0:0:0:1 1"],
       [0, 2, 0],
+    ],
+    [
+      "behind a magnet link, which says nothing of the length",
+      [
+        [A, { left: 0, downloaded: 5 }],
+        ["10.0.0.9 1", { left: 0, downloaded: 0 }],
+      ],
+      OURS,
+      [OURS, A],
+      [3, 0, 0],
     ],
     [
       "loopback not, from elsewhere",

@@ -192,7 +192,8 @@ export class Tracker {
   #choose(announce: Announce, asker: Endpoint, seconds: number, seeder?: Endpoint): ListedPeer[] {
     const wanted = Math.min(announce.numwant ?? USUAL_PEERS, MOST_PEERS);
     if (wanted === 0 || announce.event === "stopped") return [];
-    const needsPieces = announce.left > 0;
+    // Behind a magnet link nobody knows how much is left, and some say 0.
+    const needsPieces = announce.left > 0 || announce.downloaded === 0;
     const chosen: ListedPeer[] = needsPieces && seeder !== undefined ? [seeder] : [];
 
     const swarm = this.#swarms.find(announce.infoHash);

@@ -80,6 +80,7 @@ testWith(hasLibtorrent ? PYTHON : "python3-libtorrent").each<[string, string[], 
           completeLength: 0,
           sha256: new Uint8Array(),
           pieceLength: PIECE,
+          sha256PieceLength: PIECE,
           sha1Pieces: new Uint8Array(),
           sha256Pieces: new Uint8Array(),
         }

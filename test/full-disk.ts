@@ -15,8 +15,9 @@ const digests = {
   completeLength: 2 ** 24,
   sha256: new Uint8Array(32),
   pieceLength: 65536,
+  sha256PieceLength: 1048576,
   sha1Pieces: new Uint8Array(256 * 20),
-  sha256Pieces: new Uint8Array(256 * 32),
+  sha256Pieces: new Uint8Array(16 * 32),
 };
 const kept = jobs.filter((job) => store.keep(job, { kind: "file", digests })).length;
 const found = jobs.filter((job) => store.find(job) !== undefined).length;
