@@ -1,17 +1,28 @@
 /**
- * The origin as a peer of its own swarms: it only uploads. Peers connect to it, it
- * connects to nobody. Here are the listener, the connections and their limits; what
+ * The origin as a peer of its own swarms: it only uploads. Peers connect to it; whom
+ * the tracker hears of, it connects to, which saves a client's attempts to come by uTP
+ * and with encryption. Here are the listener, the connections and their limits; what
  * goes to whom is up to {@link Upload} and its Seeding.
  */
 import type { Log } from "../service/log.ts";
 import { Connection } from "./connection.ts";
 import { limitUnsent } from "./unsent.ts";
 import { type Seed, Upload } from "./upload.ts";
+import { refuseUtp } from "./utp.ts";
 import type { Handshake } from "./wire.ts";
 
 /** Where torrents are found by info hash (20 bytes). */
 export interface Library {
   find(infoHash: Uint8Array): Promise<Seed | undefined>;
+}
+
+/** A peer as the tracker heard of it. */
+export interface Invited {
+  /** An address. */
+  readonly hostname: string;
+  readonly port: number;
+  /** 20 bytes. */
+  readonly peerId: Uint8Array;
 }
 
 export interface SeederLimits {
@@ -36,6 +47,13 @@ const LIMITS: SeederLimits = {
 /** Milliseconds. */
 const TICK = 100;
 const KEEP_ALIVE_AFTER = 90_000;
+const TRY_AGAIN = 30_000;
+/** A client with an attempt of its own under way takes ours for a duplicate: that by uTP is refused by then. */
+const INVITE_AFTER = 250;
+/** Connections that are being made at a time. */
+const DIALING = 50;
+/** Peers that are remembered as tried. */
+const TRIED = 10_000;
 /** Bytes. A peer exchange, or the bitfield of 65536 pieces, is well below. */
 const LONGEST_MESSAGE = 32 * 1024;
 /** Bytes of a connection that the kernel may hold unsent. */
@@ -48,6 +66,8 @@ interface Session {
   readonly address: string;
   state: "handshake" | "lookup" | "joined";
   upload?: Upload;
+  /** The torrent that we connected for. */
+  readonly invitation?: Upload;
   /** Peer and torrent, so that nobody is connected twice. */
   key?: string;
 }
@@ -61,7 +81,7 @@ export interface SeederOptions {
 }
 
 export class Seeder {
-  private readonly peerId = Buffer.concat([
+  readonly peerId = Buffer.concat([
     Buffer.from("-RS0100-", "latin1"),
     crypto.getRandomValues(new Uint8Array(12)),
   ]);
@@ -73,7 +93,11 @@ export class Seeder {
   private readonly now: () => number;
   private listener: Bun.TCPSocketListener<Session | undefined> | undefined;
   private timer: Timer | undefined;
-  private port = 0;
+  port = 0;
+  private utp: Bun.udp.Socket<"buffer"> | undefined;
+  /** Whom we tried to connect to in the last half minute. */
+  private readonly tried = new Set<string>();
+  private dialing = 0;
   private lastId = 0;
   private ticks = 0;
 
@@ -87,19 +111,70 @@ export class Seeder {
     const listener = Bun.listen<Session | undefined>({
       hostname: host,
       port,
-      socket: {
-        open: (socket) => this.accept(socket),
-        data: ({ data: session }, bytes) => session && this.hear(session, bytes),
-        drain: ({ data: session }) => session && this.drain(session),
-        close: ({ data: session }) => session && this.forget(session),
-        error: ({ data: session }) => session?.connection.close(),
-      },
+      socket: this.handlers(),
     });
     if ("fd" in listener && typeof listener.fd === "number") limitUnsent(listener.fd, UNSENT);
     this.listener = listener;
     this.timer = setInterval(() => this.tick(), TICK);
     this.port = listener.port;
+    void this.refuseUtp(host);
     return this.port;
+  }
+
+  /** The same port of UDP says no. */
+  private async refuseUtp(hostname: string): Promise<void> {
+    try {
+      this.utp = await Bun.udpSocket({
+        hostname,
+        port: this.port,
+        socket: {
+          data(socket, packet, port, address) {
+            const reset = refuseUtp(packet);
+            if (reset !== undefined) socket.send(reset, port, address);
+          },
+        },
+      });
+    } catch (error) {
+      this.options.log(`Cannot refuse uTP at port ${this.port}: ${describe(error)}`);
+    }
+  }
+
+  private handlers(upload?: Upload): Bun.SocketHandler<Session | undefined> {
+    return {
+      open: (socket) => this.accept(socket, upload),
+      data: ({ data: session }, bytes) => session && this.hear(session, bytes),
+      drain: ({ data: session }) => session && this.drain(session),
+      close: ({ data: session }) => session && this.forget(session),
+      error: ({ data: session }) => session?.connection.close(),
+    };
+  }
+
+  /**
+   * Connects to a peer that wants a torrent and told the tracker so. Does nothing when it
+   * is here already, was tried a moment ago, or the torrent isn't ours; never throws.
+   */
+  async invite(infoHash: Uint8Array, peer: Invited): Promise<void> {
+    const hash = Buffer.from(infoHash).toString("hex");
+    const { hostname, port, peerId } = peer;
+    const tried = `${hash} ${hostname} ${port}`;
+    const isFull = this.sessions.size + this.dialing >= this.limits.connections / 2;
+    if (isFull || this.dialing >= DIALING || this.tried.has(tried) || this.tried.size >= TRIED)
+      return;
+    const key = `${hash} ${Buffer.from(peerId).toString("hex")}`;
+    if (this.keys.has(key)) return;
+    this.tried.add(tried);
+    this.dialing++;
+    try {
+      const upload = this.uploads.get(hash) ?? (await this.find(hash, infoHash));
+      if (upload === undefined) return;
+      await Bun.sleep(INVITE_AFTER);
+      if (this.keys.has(key) || this.listener === undefined) return;
+      await Bun.connect({ hostname, port, socket: this.handlers(upload) });
+    } catch {
+      // It can't be reached: it may still come to us.
+    } finally {
+      this.dialing--;
+    }
   }
 
   /** What is being uploaded. Bytes since the first peer came. */
@@ -116,12 +191,14 @@ export class Seeder {
   /** Ends everything. */
   close(): void {
     this.listener?.stop(true);
+    this.listener = undefined;
+    this.utp?.close();
     clearInterval(this.timer);
     for (const session of this.sessions) session.connection.close();
     this.uploads.clear();
   }
 
-  private accept(socket: Bun.Socket<Session | undefined>): void {
+  private accept(socket: Bun.Socket<Session | undefined>, invitation?: Upload): void {
     const address = socket.remoteAddress;
     const fromThere = this.addresses.get(address) ?? 0;
     const { connections, connectionsPerAddress } = this.limits;
@@ -132,10 +209,17 @@ export class Seeder {
     const now = this.now();
     socket.setNoDelay(true);
     const connection = new Connection(++this.lastId, socket, LONGEST_MESSAGE, now);
-    const session: Session = { connection, acceptedAt: now, address, state: "handshake" };
+    const session: Session = {
+      connection,
+      acceptedAt: now,
+      address,
+      state: "handshake",
+      ...(invitation && { invitation }),
+    };
     socket.data = session;
     this.sessions.add(session);
     this.addresses.set(address, fromThere + 1);
+    invitation?.greet(connection, this);
   }
 
   private hear(session: Session, bytes: Uint8Array): void {
@@ -176,10 +260,12 @@ export class Seeder {
     this.keys.add(key);
     const upload = this.uploads.get(hash) ?? (await this.find(hash, handshake.infoHash));
     if (connection.isClosed) return;
-    if (upload === undefined) return connection.close();
+    const isOther = session.invitation !== undefined && session.invitation !== upload;
+    if (upload === undefined || isOther) return connection.close();
     session.state = "joined";
     session.upload = upload;
-    upload.join(connection, handshake, { peerId: this.peerId, port: this.port });
+    if (session.invitation === undefined) upload.greet(connection, this);
+    upload.join(connection, handshake, this);
     this.read(session);
   }
 
@@ -224,6 +310,7 @@ export class Seeder {
 
   private tick(): void {
     this.ticks++;
+    if (this.ticks % (TRY_AGAIN / TICK) === 0) this.tried.clear();
     if (this.ticks % (1000 / TICK) === 0) for (const session of this.sessions) this.check(session);
     for (const upload of this.uploads.values()) upload.tick();
   }

@@ -58,13 +58,17 @@ export class Upload {
     return { name: this.seed.torrent.name, peers: this.connections.size, bytes, repeated };
   }
 
-  /** Takes a peer in, and says who we are. */
+  /** Says who we are; the first thing on a connection. */
+  greet(connection: Connection, self: Self): void {
+    connection.say(writeHandshake(this.seed.torrent.infoHash, self.peerId));
+  }
+
+  /** Takes a peer in that shook hands. */
   join(connection: Connection, handshake: Handshake, self: Self): void {
     const { torrent } = this.seed;
     this.connections.set(connection.id, connection);
     this.seeding.join(connection.id, this.now());
     connection.speaksFast = handshake.fast;
-    connection.say(writeHandshake(torrent.infoHash, self.peerId));
     if (handshake.fast) connection.say(HAVE_NONE);
     if (handshake.extended) {
       const introduction = {
