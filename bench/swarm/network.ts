@@ -39,6 +39,8 @@ export interface Network {
   readonly hosts: readonly Host[];
   /** Bytes that each host has sent and received since the network was made, headers included. */
   count(): readonly Traffic[];
+  /** Ends every process on the hosts, those included that others have started. */
+  quiet(): void;
 }
 
 export interface Traffic {
@@ -56,8 +58,8 @@ export function createNetwork(hosts: number, rate: number): Network {
   const limit = `root tbf rate ${rate}bit burst ${BURST} limit ${QUEUE}`;
   command(["ip", "netns", "add", SWITCH]);
   // A switch has no firewall; where the kernel's module isn't loaded there is nothing to turn off.
-  const quiet = "sysctl -qw net.bridge.bridge-nf-call-iptables=0 || true";
-  command(["ip", "netns", "exec", SWITCH, "sh", "-c", quiet]);
+  const noFirewall = "sysctl -qw net.bridge.bridge-nf-call-iptables=0 || true";
+  command(["ip", "netns", "exec", SWITCH, "sh", "-c", noFirewall]);
   batch(SWITCH, ["link add bridge type bridge", "link set bridge up"]);
   for (const { namespace } of all) command(["ip", "netns", "add", namespace]);
   batch(
@@ -84,7 +86,11 @@ export function createNetwork(hosts: number, rate: number): Network {
   useCubic(all);
   // Only a process of the namespace shows its counters to those outside.
   const anchor = Bun.spawn(["ip", "netns", "exec", SWITCH, "sleep", "infinity"]);
-  return { hosts: all, count: () => readCounters(anchor.pid, hosts) };
+  return {
+    hosts: all,
+    count: () => readCounters(anchor.pid, hosts),
+    quiet: () => all.forEach(({ namespace }) => endProcesses(namespace)),
+  };
 }
 
 /** Ends every process of the network and removes it; also what a killed run has left. */
@@ -92,10 +98,14 @@ export function removeNetwork(): void {
   const listed = command(["ip", "netns", "list"]).split("\n");
   const ours = listed.flatMap((line) => line.split(" ")[0] ?? []).filter(isOurs);
   for (const namespace of ours) {
-    for (const pid of command(["ip", "netns", "pids", namespace]).split("\n").filter(Boolean))
-      end(Number(pid));
+    endProcesses(namespace);
     command(["ip", "netns", "delete", namespace]);
   }
+}
+
+function endProcesses(namespace: string): void {
+  for (const pid of command(["ip", "netns", "pids", namespace]).split("\n").filter(Boolean))
+    end(Number(pid));
 }
 
 /** The command that runs another one on a host. */

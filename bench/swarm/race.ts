@@ -47,36 +47,34 @@ export interface Race {
 /** Milliseconds. */
 export const SAMPLE = 250;
 
-/** The programs of one race; ending them ends what they have started. */
+/** The programs of one race; with it end also those that they have started on their hosts. */
 export class Programs implements Disposable {
-  readonly #children: Bun.Subprocess[] = [];
+  readonly #network: Network;
   readonly #log: number;
 
   /** Errors go to the file `log`. */
-  constructor(log: string) {
+  constructor(network: Network, log: string) {
+    this.#network = network;
     this.#log = openSync(log, "a");
   }
 
   /** A program that runs through the race. */
   start(host: Host, command: readonly string[], home: string): void {
-    const child = Bun.spawn(inHost(host, command), {
+    Bun.spawn(inHost(host, command), {
       stdio: ["ignore", this.#log, this.#log],
       env: { ...process.env, HOME: home },
     });
-    this.#children.push(child);
   }
 
   runner({ host, command }: Runner, home: string): Bun.Subprocess<"pipe", "pipe", number> {
-    const child = Bun.spawn(inHost(host, command), {
+    return Bun.spawn(inHost(host, command), {
       stdio: ["pipe", "pipe", this.#log],
       env: { ...process.env, HOME: home },
     });
-    this.#children.push(child);
-    return child;
   }
 
   [Symbol.dispose](): void {
-    for (const child of this.#children) child.kill("SIGKILL");
+    this.#network.quiet();
     closeSync(this.#log);
   }
 }

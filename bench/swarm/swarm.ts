@@ -121,7 +121,7 @@ async function measure(
   const place = join(scratch, "hosts");
   rmSync(place, { recursive: true, force: true });
   mkdirSync(place);
-  using programs = new Programs(join(scratch, "log"));
+  using programs = new Programs(network, join(scratch, "log"));
   const race = await method.run(
     {
       ...{ network, programs, executable, digest, length },
