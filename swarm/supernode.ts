@@ -8,7 +8,8 @@ import { DigestKeeper } from "../files/digests.ts";
 import { HasherProcess } from "../files/hasher-process.ts";
 import type { Root } from "../files/locate.ts";
 import type { Digests } from "../http/digest.ts";
-import { parseAddress, seederAddress } from "./address.ts";
+import { type Address, formatAddress, parseAddress, seederAddress } from "./address.ts";
+import type { Announce } from "./announce.ts";
 import { Catalogue, type Described } from "./catalogue.ts";
 import {
   type Asked,
@@ -95,6 +96,8 @@ export class Supernode implements SwarmDesk, Disposable {
     const policy = {
       isKnown: (infoHash: Uint8Array) => this.#catalogue.has(infoHash),
       open: this.#options.openTracker,
+      meet: ({ infoHash, port, peerId }: Announce, address: Address) =>
+        void this.#seeder?.invite(infoHash, { hostname: formatAddress(address), port, peerId }),
     };
     const seeder = this.#endpoint(request.client, host);
     const { bytes } = await answerTracker(this.#tracker, policy, request, Date.now(), seeder);

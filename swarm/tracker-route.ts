@@ -2,8 +2,8 @@
  * The tracker's two URLs: from a query and where it came from to bencoded bytes.
  * Refusals are answers like any other, since that is where clients look for a reason.
  */
-import { parseAddress } from "./address.ts";
-import { parseAnnounce, parseScrape } from "./announce.ts";
+import { type Address, parseAddress } from "./address.ts";
+import { type Announce, parseAnnounce, parseScrape } from "./announce.ts";
 import { type EncodableRecord, encode } from "./bencode.ts";
 import type { Endpoint } from "./peer-list.ts";
 import type { Tracker } from "./tracker.ts";
@@ -31,6 +31,8 @@ export interface TrackerPolicy {
   readonly isKnown: (infoHash: Uint8Array) => boolean | Promise<boolean>;
   /** Whether those that weren't are tracked as well. */
   readonly open: boolean;
+  /** Told of a peer that needs pieces of one that was. */
+  readonly meet?: (announce: Announce, address: Address) => void;
 }
 
 /** Always `text/plain`, which is what clients have been sent since the first tracker. */
@@ -69,6 +71,8 @@ async function announce(
   if (address === undefined) return fail("this connection has no address that peers could use");
   const known = await policy.isKnown(parsed.announce.infoHash);
   if (!known && !policy.open) return fail("unregistered torrent");
+  const { left, event } = parsed.announce;
+  if (known && left > 0 && event !== "stopped") policy.meet?.(parsed.announce, address);
   return tracker.announce(parsed.announce, address, now, known ? seeder : undefined);
 }
 

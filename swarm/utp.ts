@@ -1,0 +1,22 @@
+/**
+ * Refusing uTP (BEP 29). libtorrent tries uTP before TCP and waits three seconds for
+ * an answer; a reset makes it turn to TCP within one.
+ *
+ * ```
+ * type (4 bits), version (4 bits)   extension (1)   connection id (2)
+ * times and window (12)             sequence number (2)   acknowledged number (2)
+ * ```
+ */
+const LENGTH = 20;
+const SYN = 0x41;
+const RESET = 0x31;
+
+/** The answer to a packet that wants to connect, of the same length; undefined to any other. */
+export function refuseUtp(packet: Uint8Array): Uint8Array | undefined {
+  if (packet.length < LENGTH || packet[0] !== SYN) return undefined;
+  const reset = new Uint8Array(LENGTH);
+  reset[0] = RESET;
+  reset.set(packet.subarray(2, 4), 2);
+  reset.set(packet.subarray(16, 18), 18);
+  return reset;
+}
