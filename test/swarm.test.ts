@@ -1,0 +1,356 @@
+/**
+ * The executable as the origin of swarms: real clients fetch through its seeder, its
+ * web seeds and its Metalinks, and know each other from its tracker.
+ */
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
+import { join } from "node:path";
+import { decode, type Dictionary } from "../swarm/bencode.ts";
+import { type Running, startBinary } from "./binary.ts";
+import { run, testWith } from "./clients.ts";
+import { offsetBytes, settle, temporaryDirectory, writeSettled } from "./site.ts";
+import { ask } from "./wire.ts";
+
+setDefaultTimeout(90_000);
+
+const MIB = 1024 * 1024;
+const FILE = offsetBytes(3 * MIB + 12_345);
+const FOLDER: readonly (readonly [string, Buffer])[] = [
+  ["a", offsetBytes(100_000, "a")],
+  ["deep/b b", offsetBytes(200_000, "b")],
+  ["empty", Buffer.of()],
+];
+
+/** Debian's own Python, which is the one that has the binding. */
+const PYTHON = "/usr/bin/python3";
+const PEER = join(import.meta.dir, "peer.py");
+
+/** Some clients talk to no peer on a loopback address. */
+const ADDRESS = Object.values(networkInterfaces())
+  .flatMap((list) => list ?? [])
+  .find(({ family, internal }) => family === "IPv4" && !internal)?.address;
+
+const directory = temporaryDirectory();
+let server: Running;
+
+beforeAll(async () => {
+  writeSettled(join(directory, "file"), FILE);
+  mkdirSync(join(directory, "folder/deep"), { recursive: true });
+  for (const [path, bytes] of FOLDER) writeSettled(join(directory, "folder", path), bytes);
+  server = await startBinary(["--host", "0.0.0.0", directory]);
+});
+
+afterAll(async () => await server[Symbol.asyncDispose]());
+
+function scratch(): string {
+  return temporaryDirectory();
+}
+
+/** Asks until a document is there, as its 503 says to. */
+async function fetchDocument(origin: string, path: string): Promise<Buffer> {
+  for (;;) {
+    const response = await fetch(`${origin}${path}`);
+    const bytes = Buffer.from(await response.arrayBuffer());
+    if (response.status === 200) return bytes;
+    if (response.status !== 503) throw new Error(`${response.status}: ${bytes.toString()}`);
+  }
+}
+
+function dictionary(bytes: Uint8Array): Dictionary {
+  const decoded = decode(bytes);
+  if (decoded.kind === "malformed" || !(decoded.value instanceof Map))
+    throw new Error("no dictionary");
+  return decoded.value;
+}
+
+/** The tracker's counts of a torrent. */
+async function scrape(origin: string, torrent: Uint8Array): Promise<Record<string, unknown>> {
+  const infoHash = infoHashOf(torrent);
+  const query = [...infoHash].map((byte) => `%${byte.toString(16).padStart(2, "0")}`).join("");
+  const response = await fetch(`${origin}/-/scrape?info_hash=${query}`);
+  const files = dictionary(new Uint8Array(await response.arrayBuffer())).get("files");
+  const counts = files instanceof Map ? files.get(infoHash.toString("latin1")) : undefined;
+  return counts instanceof Map ? Object.fromEntries(counts) : {};
+}
+
+/** SHA-1 of the info dictionary, cut out of the torrent as it stands there. */
+function infoHashOf(torrent: Uint8Array): Buffer {
+  const start = Buffer.from(torrent).indexOf("4:info") + 6;
+  for (let end = torrent.length - 1; end > start; end--) {
+    const info = torrent.subarray(start, end);
+    if (decode(info).kind === "value") return new Bun.CryptoHasher("sha1").update(info).digest();
+  }
+  throw new Error("no info dictionary");
+}
+
+/** As its users start it, but for an end when it is complete. */
+async function aria2c(into: string, ...args: readonly string[]): Promise<number> {
+  const { exitCode } = await run([
+    "aria2c",
+    ...["--no-conf", "--quiet", "--enable-dht=false", "--enable-dht6=false", "--seed-time=0"],
+    ...["-d", into, ...args],
+  ]);
+  return exitCode;
+}
+
+describe("A swarm", () => {
+  testWith("aria2c")("aria2c needs nothing but the torrent's URL", async () => {
+    const into = scratch();
+    const exitCode = await aria2c(into, `${server.origin}/data/file.torrent`);
+    const same = readFileSync(join(into, "file")).equals(FILE);
+    const torrent = await fetchDocument(server.origin, "/data/file.torrent");
+    const { complete, downloaded } = await scrape(server.origin, torrent);
+    // This server's own seeder is the one that is complete; the client has left.
+    expect({ exitCode, same, complete, downloaded }).toEqual({
+      exitCode: 0,
+      same: true,
+      complete: 1,
+      downloaded: 1,
+    });
+  });
+
+  testWith("aria2c")("aria2c fetches by a magnet link, and a folder", async () => {
+    const [into, second] = [scratch(), scratch()];
+    const magnet = await fetchDocument(server.origin, "/data/file.magnet");
+    const exitCodes = [
+      await aria2c(into, magnet.toString().trim()),
+      await aria2c(second, `${server.origin}/data/folder.torrent`),
+    ];
+    const same = [
+      readFileSync(join(into, "file")).equals(FILE),
+      ...FOLDER.map(([path, bytes]) => readFileSync(join(second, "folder", path)).equals(bytes)),
+    ];
+    expect({ exitCodes, same }).toEqual({ exitCodes: [0, 0], same: [true, true, true, true] });
+  });
+
+  testWith(PYTHON)("libtorrent", async () => {
+    const into = scratch();
+    const path = join(scratch(), "torrent");
+    writeFileSync(path, await fetchDocument(server.origin, "/data/file.torrent"));
+    const { exitCode, stdout, stderr } = await run([PYTHON, PEER, path, into, "fetch"]);
+    const same = readFileSync(join(into, "file")).equals(FILE);
+    expect({ exitCode, stdout, stderr, same }).toEqual({
+      exitCode: 0,
+      stdout: "",
+      stderr: "",
+      same: true,
+    });
+  });
+
+  testWith("transmission-cli").if(ADDRESS !== undefined)("Transmission", async () => {
+    const [into, home] = [scratch(), scratch()];
+    const path = join(scratch(), "torrent");
+    const origin = `http://${ADDRESS}:${server.port}`;
+    writeFileSync(path, await fetchDocument(origin, "/data/file.torrent"));
+    const finished = join(home, "finished");
+    writeFileSync(finished, "#!/bin/sh\nkill -TERM $PPID\n", { mode: 0o755 });
+    await run([
+      ...["transmission-cli", "--config-dir", home, "--download-dir", into],
+      ...["--no-portmap", "--finish", finished, path],
+    ]);
+    expect(readFileSync(join(into, "file")).equals(FILE)).toBe(true);
+  });
+
+  testWith("aria2c")("without a seeder, peers fetch from the web seed", async () => {
+    await using unseeded = await startBinary(["--host", "127.0.0.1", "--no-seed", directory]);
+    const into = scratch();
+    const torrent = dictionary(await fetchDocument(unseeded.origin, "/data/file.torrent"));
+    const exitCode = await aria2c(into, `${unseeded.origin}/data/file.torrent`);
+    const same = readFileSync(join(into, "file")).equals(FILE);
+    const seeds = torrent.get("url-list");
+    expect({
+      exitCode,
+      same,
+      seeds: Array.isArray(seeds) ? seeds.map(String) : undefined,
+    }).toEqual({
+      exitCode: 0,
+      same: true,
+      seeds: [`${unseeded.origin}/data/file`],
+    });
+  });
+});
+
+/** Between aria2c and the server: flips one byte of the file the first time that it comes by. */
+function startFlipping(port: number, at: number) {
+  let flipped = false;
+  let bytes = 0;
+  const proxy = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    development: false,
+    async fetch(request) {
+      const { pathname } = new URL(request.url);
+      const response = await fetch(`http://127.0.0.1:${port}${pathname}`, {
+        headers: request.headers,
+        decompress: false,
+      });
+      const body = Buffer.from(await response.arrayBuffer());
+      const range = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "");
+      if (pathname === "/data/file" && response.headers.get("content-type") !== METALINK) {
+        bytes += body.length;
+        const place = at - Number(range?.[1] ?? 0);
+        if (!flipped && place >= 0 && place < body.length) {
+          flipped = true;
+          body[place] = (body[place] ?? 0) ^ 1;
+        }
+      }
+      return new Response(body, { status: response.status, headers: response.headers });
+    },
+  });
+  return {
+    origin: `http://127.0.0.1:${proxy.port}`,
+    get bytes() {
+      return bytes;
+    },
+    [Symbol.dispose]: () => void proxy.stop(true),
+  };
+}
+
+const METALINK = "application/metalink4+xml";
+
+describe("Repair", () => {
+  testWith("aria2c")(
+    "stock aria2c fetches nothing again but the piece with a wrong byte",
+    async () => {
+      await fetchDocument(server.origin, "/data/file.meta4");
+      using flipping = startFlipping(server.port, 3 * MIB + 77);
+      const into = scratch();
+      const exitCode = await aria2c(into, `${flipping.origin}/data/file`);
+      const same = readFileSync(join(into, "file")).equals(FILE);
+      expect({ exitCode, same, again: flipping.bytes - FILE.length }).toEqual({
+        exitCode: 0,
+        same: true,
+        again: 12_345,
+      });
+    },
+  );
+});
+
+describe("Digests", () => {
+  test("are on answers about a file once they are known", async () => {
+    await fetchDocument(server.origin, "/data/file.sha256");
+    const whole = digest(FILE);
+    const piece = digest(FILE.subarray(MIB, 2 * MIB));
+    const seen = [];
+    for (const [method, fields] of [
+      ["HEAD", {}],
+      ["GET", { Range: `bytes=${MIB}-${2 * MIB - 1}` }],
+      ["GET", { Range: "bytes=0-9" }],
+      ["GET", { Range: "bytes=0-9", "Want-Digest": "MD5", "Want-Repr-Digest": "sha-256=0" }],
+      ["GET", { Range: "bytes=9-0" }],
+    ] as const) {
+      const { status, fields: answered } = await ask(server.port, method, "/data/file", fields);
+      seen.push([
+        status,
+        answered["repr-digest"],
+        answered["digest"],
+        answered["content-digest"],
+        answered["link"],
+      ]);
+    }
+    const link =
+      '<file.meta4>; rel=describedby; type="application/metalink4+xml", <file.torrent>; rel=describedby; type="application/x-bittorrent"';
+    const known = [`sha-256=:${whole}:`, `SHA-256=${whole}`];
+    expect(seen).toEqual([
+      [200, ...known, undefined, link],
+      [206, ...known, `sha-256=:${piece}:`, undefined],
+      [206, ...known, undefined, undefined],
+      [206, undefined, undefined, undefined, undefined],
+      [400, undefined, undefined, undefined, undefined],
+    ]);
+  });
+
+  testWith("sha256sum")("are what sha256sum checks", async () => {
+    const sums = await fetchDocument(server.origin, "/data/file.sha256");
+    const path = join(scratch(), "sums");
+    writeFileSync(path, sums);
+    const { exitCode, stdout } = await run(["sha256sum", "-c", path], directory);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: "file: OK\n" });
+  });
+
+  testWith("curl")("that take their time are waited for by curl --retry", async () => {
+    const own = scratch();
+    const path = join(own, "long");
+    writeFileSync(path, "");
+    truncateSync(path, 512 * MIB);
+    settle(path);
+    await using running = await startBinary(["--host", "127.0.0.1", own]);
+    const url = `${running.origin}/data/long.sha256`;
+    const { exitCode, stdout } = await run([
+      "curl",
+      "-s",
+      "--retry",
+      "20",
+      "-w",
+      "%{http_code}",
+      url,
+    ]);
+    const [waited, answered] = stdout.split(/(?=[0-9a-f]{64}  )/);
+    expect({
+      exitCode,
+      waited: waited?.replaceAll(/\d+ %/g, "n %").split("\n")[0],
+      answered: answered?.slice(64),
+    }).toEqual({
+      exitCode: 0,
+      waited: "Digests are being computed: n %",
+      answered: "  long\n200",
+    });
+  });
+
+  test("a file that has the name of a document is that file", async () => {
+    const own = scratch();
+    for (const name of ["f", "f.torrent", "f.meta4.sha256"]) writeSettled(join(own, name), name);
+    await using running = await startBinary(["--host", "127.0.0.1", own]);
+    const seen = [];
+    for (const name of ["f.torrent", "f.meta4.sha256", "f.meta4.meta4", "g.torrent", ".torrent"]) {
+      const { status, body } = await ask(running.port, "GET", `/data/${name}`);
+      seen.push([name, status, status === 200 ? body.toString() : undefined]);
+    }
+    expect(seen).toEqual([
+      ["f.torrent", 200, "f.torrent"],
+      ["f.meta4.sha256", 200, "f.meta4.sha256"],
+      ["f.meta4.meta4", 404, undefined],
+      ["g.torrent", 404, undefined],
+      [".torrent", 404, undefined],
+    ]);
+  });
+
+  test("outlive a restart in the state directory, and torrents with them", async () => {
+    const [own, state] = [scratch(), scratch()];
+    writeSettled(join(own, "f"), FILE);
+    const args = ["--host", "127.0.0.1", "--state", state, own];
+    let torrent: Buffer;
+    {
+      await using first = await startBinary(args);
+      torrent = await fetchDocument(first.origin, "/data/f.torrent");
+    }
+    await using second = await startBinary(args);
+    // Nobody has asked the second for the torrent.
+    expect(await scrape(second.origin, torrent)).toEqual({
+      complete: 1,
+      incomplete: 0,
+      downloaded: 0,
+    });
+  });
+});
+
+test("All workers know one swarm", async () => {
+  await using running = await startBinary(["--host", "127.0.0.1", "--workers", "2", directory]);
+  const torrent = await fetchDocument(running.origin, "/data/file.torrent");
+  const infoHash = [...infoHashOf(torrent)]
+    .map((byte) => `%${byte.toString(16).padStart(2, "0")}`)
+    .join("");
+  const counts: unknown[] = [];
+  // Each is a connection of its own, and so now one worker's and now the other's.
+  for (let n = 1; n <= 20; n++) {
+    const target = `/-/announce?info_hash=${infoHash}&peer_id=${String(n).padStart(20, "-")}&port=${n}&uploaded=0&downloaded=0&left=1`;
+    const { body } = await ask(running.port, "GET", target);
+    counts.push(dictionary(body).get("incomplete"));
+  }
+  expect(counts).toEqual(Array.from({ length: 20 }, (_, n) => n + 1));
+});
+
+function digest(bytes: Uint8Array): string {
+  return new Bun.CryptoHasher("sha256").update(bytes).digest("base64");
+}
