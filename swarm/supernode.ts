@@ -10,6 +10,7 @@ import type { Root } from "../files/locate.ts";
 import type { Digests } from "../http/digest.ts";
 import { type Address, formatAddress, parseAddress, seederAddress } from "./address.ts";
 import type { Announce } from "./announce.ts";
+import { Announcer, type KnownPeer } from "./announcer.ts";
 import { Catalogue, type Described } from "./catalogue.ts";
 import {
   type Asked,
@@ -56,6 +57,9 @@ export interface SupernodeOptions {
   readonly tell: (line: string) => void;
 }
 
+/** The id of a peer that a tracker named without one. */
+const NOBODY = new Uint8Array();
+
 export class Supernode implements SwarmDesk, Disposable {
   readonly #options: SupernodeOptions;
   readonly #keeper: DigestKeeper;
@@ -63,6 +67,8 @@ export class Supernode implements SwarmDesk, Disposable {
   readonly #tracker: Tracker;
   readonly #seeder: Seeder | undefined;
   #seedPort: number | undefined;
+  /** Of the seeder, at a tracker that isn't this one. */
+  #announcer: Announcer | undefined;
 
   constructor(options: SupernodeOptions) {
     const { root, state, announceInterval, log, tell } = options;
@@ -76,8 +82,17 @@ export class Supernode implements SwarmDesk, Disposable {
 
   /** Opens the port for peers: the one it got, or undefined when nothing is seeded. Throws what the system says. */
   listen(where: { readonly host: string; readonly port: number }): number | undefined {
-    this.#seedPort = this.#seeder?.listen(where);
-    return this.#seedPort;
+    if (this.#seeder === undefined) return undefined;
+    const port = this.#seeder.listen(where);
+    this.#seedPort = port;
+    const { tracker, log } = this.#options;
+    if (tracker !== undefined && Announcer.reaches(tracker)) {
+      const { peerId } = this.#seeder;
+      const meet = (infoHash: Uint8Array, peer: KnownPeer) =>
+        void this.#seeder?.invite(infoHash, { ...peer, peerId: NOBODY });
+      this.#announcer = new Announcer({ tracker, peerId, port, log, meet });
+    }
+    return port;
   }
 
   digestsOf(file: FileFacts): Digests | undefined {
@@ -89,6 +104,8 @@ export class Supernode implements SwarmDesk, Disposable {
   async document(target: DocumentTarget, asked: Asked, base: string): Promise<DocumentOutcome> {
     const described = await this.#catalogue.describe(target.segments);
     if (described.kind !== "described") return described;
+    const { torrent } = described.subject;
+    if (torrent.kind === "torrent") this.#announcer?.keep(torrent.torrent.infoHash, Date.now());
     return makeDocument(target.kind, described.subject, this.#places(base), asked);
   }
 
@@ -105,21 +122,24 @@ export class Supernode implements SwarmDesk, Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#announcer?.[Symbol.dispose]();
     this.#seeder?.close();
     this.#keeper[Symbol.dispose]();
   }
 
   /**
    * Peers can't tell what others are fetching from a web seed, so that it sends the same
-   * pieces again and again: this server is one only where it has no seeder.
+   * pieces again and again: this server is one only where its seeder can't be found.
    */
   #places(base: string): Places {
     const { prefix, mirrors, tracker } = this.#options;
     const here = base + prefix;
+    const isListed = tracker === undefined || this.#announcer !== undefined;
+    const isSeeded = this.#seedPort !== undefined && isListed;
     return {
       here,
       mirrors,
-      webSeeds: this.#seedPort === undefined ? [here, ...mirrors] : mirrors,
+      webSeeds: isSeeded ? mirrors : [here, ...mirrors],
       announce: tracker ?? `${base}/-/announce`,
     };
   }

@@ -10,7 +10,7 @@ import { decode, type Dictionary } from "../swarm/bencode.ts";
 import { type Running, startBinary } from "./binary.ts";
 import { run, testWith } from "./clients.ts";
 import { offsetBytes, settle, temporaryDirectory, writeSettled } from "./site.ts";
-import { ask } from "./wire.ts";
+import { ask, Wire } from "./wire.ts";
 
 setDefaultTimeout(90_000);
 
@@ -152,6 +152,47 @@ describe("A swarm", () => {
     expect(readFileSync(join(into, "file")).equals(FILE)).toBe(true);
   });
 
+  testWith("aria2c", "opentracker")("finds the seeder at another tracker", async () => {
+    const torrent = await fetchDocument(server.origin, "/data/file.torrent");
+    const whitelist = join(scratch(), "whitelist");
+    // Debian's opentracker takes what it is told to.
+    writeFileSync(whitelist, `${infoHashOf(torrent).toString("hex")}\n`);
+    using free = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    const { port } = free;
+    free.stop();
+    const at = ["-i", "127.0.0.1", "-p", String(port), "-w", whitelist, "-d", "/", "-u", "root"];
+    const opentracker = Bun.spawn(["opentracker", ...at], {
+      stdio: ["ignore", "ignore", "ignore"],
+    });
+    try {
+      const tracker = `http://127.0.0.1:${port}/announce`;
+      while (!(await isListening(port))) await new Promise(setImmediate);
+      await using running = await startBinary([
+        "--host",
+        "127.0.0.1",
+        "--tracker",
+        tracker,
+        directory,
+      ]);
+      const into = scratch();
+      const named = dictionary(await fetchDocument(running.origin, "/data/file.torrent"));
+      const exitCode = await aria2c(into, `${running.origin}/data/file.torrent`);
+      expect({
+        announce: String(named.get("announce")),
+        webSeeds: named.has("url-list"),
+        exitCode,
+        same: readFileSync(join(into, "file")).equals(FILE),
+        lines: running
+          .stderr()
+          .split("\n")
+          .filter((line) => line.includes("rangesrv:")),
+      }).toEqual({ announce: tracker, webSeeds: false, exitCode: 0, same: true, lines: [] });
+    } finally {
+      opentracker.kill();
+      await opentracker.exited;
+    }
+  });
+
   testWith("aria2c")("without a seeder, peers fetch from the web seed", async () => {
     await using unseeded = await startBinary(["--host", "127.0.0.1", "--no-seed", directory]);
     const into = scratch();
@@ -170,6 +211,15 @@ describe("A swarm", () => {
     });
   });
 });
+
+async function isListening(port: number): Promise<boolean> {
+  try {
+    using _ = await Wire.connect(port);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Between aria2c and the server: flips one byte of the file the first time that it comes by. */
 function startFlipping(port: number, at: number) {
