@@ -59,7 +59,9 @@ const ideal = (length * 8 * 1.05 * 1000) / rate;
 if (process.getuid?.() !== 0) throw new Error("Only root makes network namespaces");
 /** Memory: no disk is measured. */
 const scratch = mkdtempSync("/dev/shm/rs-swarm-");
+let ending = false;
 process.on("exit", () => {
+  ending = true;
   removeNetwork();
   if (!values.keep) rmSync(scratch, { recursive: true, force: true });
 });
@@ -83,10 +85,12 @@ async function main(): Promise<void> {
   for (const peers of sizes) {
     for (const method of methods) {
       if (only === undefined && method.only?.includes(peers) === false) continue;
-      const wanted = method.steady && peers > FEW ? 1 : rounds;
+      const wanted = method.steady && peers > FEW ? Math.min(1, rounds) : rounds;
       const had = records.filter((r) => r.method === method.name && r.peers === peers).length;
       for (let round = had; round < wanted; round++) {
         const record = await measure(method, peers, network, executable, digest);
+        // Ending its programs ends a race; what it showed then is nothing.
+        if (ending) return;
         records.push(record);
         if (values.record) appendFileSync(values.record, `${JSON.stringify(record)}\n`);
         const alone = medianTime(records, "origin", 1) ?? ideal;
