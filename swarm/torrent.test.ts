@@ -5,7 +5,7 @@
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { run, testWith } from "../test/clients.ts";
+import { LIBTORRENT, PYTHON, run, testWith } from "../test/clients.ts";
 import { temporaryDirectory } from "../test/site.ts";
 import { formatMagnet } from "./magnet.ts";
 import {
@@ -238,10 +238,7 @@ function factsOf(torrent: Torrent): Read {
   };
 }
 
-const PYTHON = "/usr/bin/python3";
-const hasLibtorrent =
-  Bun.which(PYTHON) !== null && Bun.spawnSync([PYTHON, "-c", "import libtorrent"]).exitCode === 0;
-const testWithLibtorrent = testWith(hasLibtorrent ? PYTHON : "python3-libtorrent");
+const testWithLibtorrent = testWith(LIBTORRENT);
 
 const READ_TORRENTS = `
 import json, libtorrent, sys

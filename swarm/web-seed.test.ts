@@ -2,17 +2,13 @@
 import { expect, setDefaultTimeout } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { run, testWith } from "../test/clients.ts";
+import { LIBTORRENT, PYTHON, run, testWith } from "../test/clients.ts";
 import { offsetBytes, startSite, temporaryDirectory, writeSettled } from "../test/site.ts";
 import { makeDocument } from "./document.ts";
 import { compareFiles, makeTorrent, type TorrentFile } from "./torrent.ts";
 
 // A whole session of another program.
 setDefaultTimeout(60_000);
-
-const PYTHON = "/usr/bin/python3";
-const hasLibtorrent =
-  Bun.which(PYTHON) !== null && Bun.spawnSync([PYTHON, "-c", "import libtorrent"]).exitCode === 0;
 
 /** Downloads a torrent from its web seeds alone: arguments are the .torrent and where to save. */
 const DOWNLOAD = `
@@ -56,7 +52,7 @@ const PATHS = [
   ["e\u0301"],
 ];
 
-testWith(hasLibtorrent ? PYTHON : "python3-libtorrent").each<[string, string[], string[][]]>([
+testWith(LIBTORRENT).each<[string, string[], string[][]]>([
   ["a file", ["d ir", "100% f#?.bin"], [[]]],
   ["a file of another script", ["文件", "ünï"], [[]]],
   ["a folder", ["d ir", "f ö%"], PATHS],

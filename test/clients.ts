@@ -4,6 +4,15 @@
  */
 import { test } from "bun:test";
 
+/** Debian's own Python, which is the one that has libtorrent. */
+export const PYTHON = "/usr/bin/python3";
+
+/** What {@link testWith} asks for where {@link PYTHON} needs libtorrent. */
+export const LIBTORRENT =
+  Bun.which(PYTHON) !== null && Bun.spawnSync([PYTHON, "-c", "import libtorrent"]).success
+    ? PYTHON
+    : "python3-libtorrent";
+
 /** `test`, for what needs all of `programs`. */
 export function testWith(...programs: readonly string[]): typeof test {
   const missing = programs.filter((program) => Bun.which(program) === null);

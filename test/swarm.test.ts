@@ -8,7 +8,7 @@ import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { decode, type Dictionary } from "../swarm/bencode.ts";
 import { type Running, startBinary } from "./binary.ts";
-import { run, testWith } from "./clients.ts";
+import { LIBTORRENT, PYTHON, run, testWith } from "./clients.ts";
 import { offsetBytes, settle, temporaryDirectory, writeSettled } from "./site.ts";
 import { ask, Wire } from "./wire.ts";
 
@@ -22,8 +22,6 @@ const FOLDER: readonly (readonly [string, Buffer])[] = [
   ["empty", Buffer.of()],
 ];
 
-/** Debian's own Python, which is the one that has the binding. */
-const PYTHON = "/usr/bin/python3";
 const PEER = join(import.meta.dir, "peer.py");
 
 /** Some clients talk to no peer on a loopback address. */
@@ -124,7 +122,7 @@ describe("A swarm", () => {
     expect({ exitCodes, same }).toEqual({ exitCodes: [0, 0], same: [true, true, true, true] });
   });
 
-  testWith(PYTHON)("libtorrent", async () => {
+  testWith(LIBTORRENT)("libtorrent", async () => {
     const into = scratch();
     const path = join(scratch(), "torrent");
     writeFileSync(path, await fetchDocument(server.origin, "/data/file.torrent"));

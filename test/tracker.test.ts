@@ -6,20 +6,12 @@ import { type EncodableRecord, encode } from "../swarm/bencode.ts";
 import { pieceLengthFor } from "../swarm/piece-length.ts";
 import { answerTracker, parseTrackerUrl } from "../swarm/tracker-route.ts";
 import { Tracker } from "../swarm/tracker.ts";
-import { run, testWith } from "./clients.ts";
+import { LIBTORRENT, PYTHON, run, testWith } from "./clients.ts";
 import { offsetBytes, temporaryDirectory } from "./site.ts";
 
 setDefaultTimeout(20_000);
 
 const FILE = offsetBytes(1_000_003);
-
-/** Debian's own Python, which is the one that has the binding. */
-const PYTHON = "/usr/bin/python3";
-
-function hasLibtorrent(): boolean {
-  if (Bun.which(PYTHON) === null) return false;
-  return Bun.spawnSync([PYTHON, "-c", "import libtorrent"]).success;
-}
 
 /** A tracker over HTTP, and the torrent of {@link FILE} that names it. */
 interface Tracked extends Disposable {
@@ -134,7 +126,5 @@ async function copies(from: Peer, to: Peer): Promise<void> {
   }
 }
 
-const BOTH = ["aria2c", hasLibtorrent() ? PYTHON : "python3-libtorrent"];
-
 testWith("aria2c")("aria2c from aria2c", () => copies(aria2c, aria2c));
-testWith(...BOTH)("libtorrent from aria2c", () => copies(aria2c, libtorrent));
+testWith("aria2c", LIBTORRENT)("libtorrent from aria2c", () => copies(aria2c, libtorrent));
