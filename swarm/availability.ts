@@ -60,6 +60,10 @@ export class Availability {
     return this.copies[piece] ?? 0;
   }
 
+  isPromised(piece: number): boolean {
+    return (this.promises[piece] ?? 0) > 0;
+  }
+
   /** Copies, and those on their way. */
   claimsOf(piece: number): number {
     return (this.copies[piece] ?? 0) + (this.promises[piece] ?? 0);

@@ -25,8 +25,13 @@ export class Leecher {
   /** Milliseconds: when a piece was last begun for it, and when one came to it from another peer. */
   servedAt = 0;
   fedAt: number;
-  /** Milliseconds between two pieces from other peers, smoothed. */
-  feedGap = 0;
+  /** Milliseconds: since when its connection takes nothing of what it asked for. */
+  blockedSince: number | undefined;
+  /** Milliseconds: it was shown something and didn't ask for it, so until then others come first. */
+  passedOverUntil = 0;
+  /** Milliseconds between two pieces that came to it, smoothed. */
+  gap = 0;
+  private gainedAt: number;
 
   constructor(
     readonly id: number,
@@ -36,6 +41,7 @@ export class Leecher {
     this.has = new PieceSet(pieceCount);
     this.shown = new PieceSet(pieceCount);
     this.fedAt = now;
+    this.gainedAt = now;
   }
 
   get isComplete(): boolean {
@@ -69,10 +75,12 @@ export class Leecher {
     return true;
   }
 
-  /** A piece came to it from another peer. */
-  wasFed(now: number): void {
-    const gap = now - this.fedAt;
-    this.feedGap = this.feedGap === 0 ? gap : this.feedGap * 0.8 + gap * 0.2;
-    this.fedAt = now;
+  /** It has one more piece. Whether it is news. */
+  gain(piece: number, now: number): boolean {
+    if (!this.has.add(piece)) return false;
+    const gap = now - this.gainedAt;
+    this.gap = this.gap === 0 ? gap : this.gap * 0.8 + gap * 0.2;
+    this.gainedAt = now;
+    return true;
   }
 }

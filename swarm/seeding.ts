@@ -44,7 +44,7 @@ export interface Tuning {
   /** Milliseconds after which a piece that isn't asked for is shown to another peer. */
   readonly release: number;
   /** Milliseconds without a piece from other peers after which a peer is fed from here. */
-  readonly patience: number;
+  readonly patience: readonly [least: number, most: number];
   /** The part of the file's size that is sent again for being rare. */
   readonly repeats: number;
   /** Milliseconds for which a peer that left complete counts as a copy of everything. */
@@ -52,11 +52,11 @@ export interface Tuning {
 }
 
 export const TUNING: Tuning = {
-  underWay: 2,
+  underWay: 8,
   stalled: 100,
   ahead: [256 * 1024, 8 * 1024 * 1024],
   release: 10_000,
-  patience: 1500,
+  patience: [1500, 20_000],
   repeats: 0.1,
   remembered: 30_000,
 };
@@ -78,7 +78,6 @@ export class Seeding {
   private sentBytes = 0;
   private repeatedBytes = 0;
   private completeUntil = 0;
-  private queuedBlocks = 0;
 
   constructor(
     private readonly pieces: Pieces,
@@ -105,7 +104,6 @@ export class Seeding {
     if (leecher === undefined) return;
     this.peers.delete(peer);
     this.underWay.delete(leecher);
-    this.queuedBlocks -= leecher.queuedBlocks;
     for (const piece of leecher.promised.keys()) this.availability.release(piece);
     for (const piece of leecher.has) this.availability.removeCopy(piece);
     if (leecher.isComplete) this.completeUntil = now + this.tuning.remembered;
@@ -115,8 +113,8 @@ export class Seeding {
   gain(peer: number, piece: number, now: number): boolean {
     const leecher = this.peers.get(peer);
     if (leecher === undefined || piece >= this.pieceCount) return false;
-    if (!leecher.has.add(piece)) return true;
-    leecher.wasFed(now);
+    if (!leecher.gain(piece, now)) return true;
+    leecher.fedAt = now;
     this.addCopy(leecher, piece);
     return true;
   }
@@ -127,15 +125,13 @@ export class Seeding {
     if (leecher === undefined || !leecher.shown.has(block.piece)) return "refused";
     if (leecher.queuedBlocks >= REQUEST_QUEUE) return "too many";
     leecher.enqueue(block);
-    this.queuedBlocks++;
+    leecher.passedOverUntil = 0;
     return "queued";
   }
 
   /** A peer no longer wants a block. Whether it was still to be sent. */
   withdraw(peer: number, block: Block): boolean {
-    const withdrawn = this.peers.get(peer)?.withdraw(block) ?? false;
-    if (withdrawn) this.queuedBlocks--;
-    return withdrawn;
+    return this.peers.get(peer)?.withdraw(block) ?? false;
   }
 
   /** The block that goes out now, to one of the peers that are `ready` to take it. */
@@ -147,15 +143,20 @@ export class Seeding {
       if (now - turn.movedAt < this.tuning.stalled) moving++;
     }
     if (moving >= this.tuning.underWay) return undefined;
-    const leecher = this.nextPeer(ready);
+    const leecher = this.nextPeer(now, ready);
     return leecher && this.send(leecher, firstPiece(leecher), now);
   }
 
   /** Of the peers that wait for their next piece: the one that owes least, then the one that waited longest. */
-  private nextPeer(ready: (peer: number) => boolean): Leecher | undefined {
+  private nextPeer(now: number, ready: (peer: number) => boolean): Leecher | undefined {
     let best: Leecher | undefined;
     for (const leecher of this.peers.values()) {
-      if (leecher.queuedBlocks === 0 || !ready(leecher.id)) continue;
+      if (leecher.queuedBlocks === 0) continue;
+      if (!ready(leecher.id)) {
+        leecher.blockedSince ??= now;
+        continue;
+      }
+      leecher.blockedSince = undefined;
       const current = this.underWay.get(leecher);
       if (current !== undefined && leecher.queue.has(current.piece)) continue;
       if (best === undefined || goesBefore(leecher, best)) best = leecher;
@@ -166,7 +167,7 @@ export class Seeding {
   private send(leecher: Leecher, piece: number, now: number): Turn | undefined {
     const block = leecher.dequeue(piece);
     if (block === undefined) return undefined;
-    this.queuedBlocks--;
+    leecher.blockedSince = undefined;
     const current = this.underWay.get(leecher);
     if (current?.piece === piece) {
       current.movedAt = now;
@@ -194,7 +195,7 @@ export class Seeding {
       leecher.debt++;
     }
     // Some clients announce a piece only to those who don't have it, so sent is had.
-    leecher.has.add(block.piece);
+    leecher.gain(block.piece, now);
     this.addCopy(leecher, block.piece);
   }
 
@@ -213,14 +214,18 @@ export class Seeding {
     const shows: Show[] = [];
     const window = Math.ceil(this.aheadAt(now) / Math.max(1, this.peers.size));
     const hungry: Leecher[] = [];
+    let queued = 0;
     for (const leecher of this.peers.values()) {
       this.releaseOld(leecher, now);
-      if (leecher.promised.size < window && !leecher.isComplete) hungry.push(leecher);
+      const isBlocked = now - (leecher.blockedSince ?? now) > this.tuning.stalled;
+      if (isBlocked || now < leecher.passedOverUntil || leecher.isComplete) continue;
+      queued += leecher.queuedBlocks * BLOCK;
+      if (leecher.promised.size < window) hungry.push(leecher);
     }
     hungry.sort((a, b) => (goesBefore(a, b) ? -1 : 1));
     for (const leecher of hungry) {
       while (leecher.promised.size < window) {
-        const piece = this.choose(leecher, now);
+        const piece = this.choose(leecher, queued, now);
         if (piece === undefined) break;
         leecher.promised.set(piece, { since: now, sent: 0 });
         this.availability.promise(piece);
@@ -230,20 +235,22 @@ export class Seeding {
     return shows;
   }
 
-  private choose(leecher: Leecher, now: number): number | undefined {
+  /** A piece to show to a peer while so many bytes wait for the link. */
+  private choose(leecher: Leecher, queued: number, now: number): number | undefined {
     const { availability } = this;
     if (!this.isElsewhere(now)) {
       const piece = availability.findUnclaimed();
       if (piece !== undefined) return piece;
     }
     const ahead = this.aheadAt(now);
-    if (this.queuedBlocks * BLOCK * 2 > ahead * this.pieces.pieceLength) return undefined;
-    const suits = (piece: number) => !leecher.has.has(piece) && !leecher.shown.has(piece);
-    if (this.isStarved(leecher, now)) return availability.findRarest(Infinity, suits);
+    if (queued * 2 > ahead * this.pieces.pieceLength) return undefined;
+    const lacks = (piece: number) => !leecher.has.has(piece) && !leecher.shown.has(piece);
+    if (this.isStarved(leecher, now)) return availability.findRarest(Infinity, lacks);
     if (this.repeatedBytes >= this.tuning.repeats * this.pieces.length) return undefined;
     if (this.isElsewhere(now) || availability.promisedCount >= ahead) return undefined;
     const rare = Math.max(1, Math.floor(this.peers.size / 8));
-    return availability.findRarest(rare, suits);
+    const isSettled = (piece: number) => !availability.isPromised(piece);
+    return availability.findRarest(rare, (piece) => isSettled(piece) && lacks(piece));
   }
 
   /** Whether a peer that left is likely to have what the connected ones lack. */
@@ -251,16 +258,20 @@ export class Seeding {
     return now < this.completeUntil && this.peers.size > 1;
   }
 
-  /** Whether nobody else has fed it for as long as one would have. */
+  /** Whether no other peer has fed it for longer than three pieces take it. */
   private isStarved(leecher: Leecher, now: number): boolean {
-    const patience = Math.min(4 * leecher.feedGap, 10 * this.tuning.patience);
-    return now - leecher.fedAt > Math.max(this.tuning.patience, patience);
+    const [least, most] = this.tuning.patience;
+    return now - leecher.fedAt > Math.min(Math.max(3 * leecher.gap, least), most);
   }
 
   /** Takes back what a peer was shown and didn't ask for, or doesn't take. */
   private releaseOld(leecher: Leecher, now: number): void {
+    const { release } = this.tuning;
+    const isBlocked = now - (leecher.blockedSince ?? now) > release;
     for (const [piece, promised] of leecher.promised) {
-      if (now - promised.since < this.tuning.release) continue;
+      const isSlow = !leecher.queue.has(piece) && now - promised.since > release;
+      if (!isSlow && !isBlocked) continue;
+      if (isSlow) leecher.passedOverUntil = now + release;
       leecher.promised.delete(piece);
       this.availability.release(piece);
     }
