@@ -10,7 +10,8 @@
  * 2. A piece once begun for a peer is finished, and few are under way at a time: only
  *    a whole piece can be passed on.
  * 3. When each piece is somewhere, rare ones are sent again, for a small part of the
- *    file's size; and a peer that nobody feeds is fed from here, with no such bound.
+ *    file's size; and a peer that nobody feeds, or that is among the last, is fed from
+ *    here, with no such bound.
  *
  * It has no clock and no sockets. Times are milliseconds, peers are numbers.
  */
@@ -57,12 +58,15 @@ export const TUNING: Tuning = {
   ahead: [256 * 1024, 8 * 1024 * 1024],
   release: 10_000,
   patience: [1500, 20_000],
-  repeats: 0.1,
+  repeats: 0.03,
   remembered: 30_000,
 };
 
 /** Blocks that a peer may have asked for at a time (`reqq` of BEP 10). */
 export const REQUEST_QUEUE = 500;
+
+/** Peers that are complete for each that isn't, when the others are the last of their swarm. */
+const LAST = 7;
 
 export class Seeding {
   private readonly peers = new Map<number, Leecher>();
@@ -77,7 +81,8 @@ export class Seeding {
   /** Bytes. */
   private sentBytes = 0;
   private repeatedBytes = 0;
-  private completeUntil = 0;
+  /** Milliseconds: when peers left that were complete, of late. */
+  private readonly completions: number[] = [];
 
   constructor(
     private readonly pieces: Pieces,
@@ -106,7 +111,9 @@ export class Seeding {
     this.underWay.delete(leecher);
     for (const piece of leecher.promised.keys()) this.availability.release(piece);
     for (const piece of leecher.has) this.availability.removeCopy(piece);
-    if (leecher.isComplete) this.completeUntil = now + this.tuning.remembered;
+    if (leecher.isComplete) this.completions.push(now);
+    const { remembered } = this.tuning;
+    while (now - (this.completions[0] ?? now) >= remembered) this.completions.shift();
   }
 
   /** A peer says that it has a piece. Whether there is such a piece. */
@@ -215,17 +222,20 @@ export class Seeding {
     const window = Math.ceil(this.aheadAt(now) / Math.max(1, this.peers.size));
     const hungry: Leecher[] = [];
     let queued = 0;
+    let complete = this.completions.length;
     for (const leecher of this.peers.values()) {
+      if (leecher.isComplete) complete++;
       this.releaseOld(leecher, now);
       const isBlocked = now - (leecher.blockedSince ?? now) > this.tuning.stalled;
       if (isBlocked || now < leecher.passedOverUntil || leecher.isComplete) continue;
       queued += leecher.queuedBlocks * BLOCK;
       if (leecher.promised.size < window) hungry.push(leecher);
     }
+    const areLast = hungry.length * LAST <= complete;
     hungry.sort((a, b) => (goesBefore(a, b) ? -1 : 1));
     for (const leecher of hungry) {
       while (leecher.promised.size < window) {
-        const piece = this.choose(leecher, queued, now);
+        const piece = this.choose(leecher, queued, areLast, now);
         if (piece === undefined) break;
         leecher.promised.set(piece, { since: now, sent: 0 });
         this.availability.promise(piece);
@@ -235,8 +245,13 @@ export class Seeding {
     return shows;
   }
 
-  /** A piece to show to a peer while so many bytes wait for the link. */
-  private choose(leecher: Leecher, queued: number, now: number): number | undefined {
+  /** A piece to show to a peer, `areLast` or not, while so many bytes wait for the link. */
+  private choose(
+    leecher: Leecher,
+    queued: number,
+    areLast: boolean,
+    now: number,
+  ): number | undefined {
     const { availability } = this;
     if (!this.isElsewhere(now)) {
       const piece = availability.findUnclaimed();
@@ -245,7 +260,7 @@ export class Seeding {
     const ahead = this.aheadAt(now);
     if (queued * 2 > ahead * this.pieces.pieceLength) return undefined;
     const lacks = (piece: number) => !leecher.has.has(piece) && !leecher.shown.has(piece);
-    if (this.isStarved(leecher, now)) return availability.findRarest(Infinity, lacks);
+    if (areLast || this.isStarved(leecher, now)) return availability.findRarest(Infinity, lacks);
     if (this.repeatedBytes >= this.tuning.repeats * this.pieces.length) return undefined;
     if (this.isElsewhere(now) || availability.promisedCount >= ahead) return undefined;
     const rare = Math.max(1, Math.floor(this.peers.size / 8));
@@ -255,7 +270,8 @@ export class Seeding {
 
   /** Whether a peer that left is likely to have what the connected ones lack. */
   private isElsewhere(now: number): boolean {
-    return now < this.completeUntil && this.peers.size > 1;
+    const left = this.completions.at(-1);
+    return left !== undefined && now - left < this.tuning.remembered && this.peers.size > 1;
   }
 
   /** Whether no other peer has fed it for longer than three pieces take it. */

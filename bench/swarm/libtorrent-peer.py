@@ -22,7 +22,7 @@ def session(address):
     return libtorrent.session(
         {
             "listen_interfaces": f"{address}:6881",
-            "enable_dht": False,
+            "enable_dht": False, "enable_incoming_utp": False, "enable_outgoing_utp": False,
             "enable_lsd": False,
             "enable_upnp": False,
             "enable_natpmp": False,
