@@ -1,6 +1,7 @@
 """A peer as libtorrent makes it by default, or the seeder of a swarm.
 
-libtorrent-peer.py peer ADDRESS URL DIRECTORY       downloads, then seeds until it is ended
+libtorrent-peer.py peer ADDRESS URL DIRECTORY       downloads by TCP, then seeds until it is ended
+libtorrent-peer.py peer-utp ADDRESS URL DIRECTORY   the same by uTP where peers take it, as by default
 libtorrent-peer.py seed ADDRESS TORRENT DIRECTORY   seeds
 libtorrent-peer.py super ADDRESS TORRENT DIRECTORY  seeds as BEP 16 has it
 libtorrent-peer.py make FILE TORRENT TRACKER PIECE_LENGTH [WEB_SEED]   prints the info hash
@@ -18,9 +19,11 @@ import urllib.request
 import libtorrent
 
 
-def session(address):
+def session(address, utp=True):
     return libtorrent.session(
         {
+            "enable_incoming_utp": utp,
+            "enable_outgoing_utp": utp,
             "listen_interfaces": f"{address}:6881",
             "enable_dht": False, "enable_incoming_utp": False, "enable_outgoing_utp": False,
             "enable_lsd": False,
@@ -31,8 +34,12 @@ def session(address):
     )
 
 
-def peer(address, url, directory):
-    own = session(address)
+def peer_utp(address, url, directory):
+    peer(address, url, directory, utp=True)
+
+
+def peer(address, url, directory, utp=False):
+    own = session(address, utp)
     print("ready", flush=True)
     sys.stdin.readline()
     with urllib.request.urlopen(url) as response:
@@ -104,4 +111,4 @@ def make(file, torrent, tracker, piece_length, web_seed=None):
     print(libtorrent.torrent_info(torrent).info_hash())
 
 
-{"peer": peer, "seed": seed, "super": super_seed, "make": make}[sys.argv[1]](*sys.argv[2:])
+{"peer": peer, "peer-utp": peer_utp, "seed": seed, "super": super_seed, "make": make}[sys.argv[1]](*sys.argv[2:])

@@ -53,12 +53,23 @@ export const METHODS: readonly Method[] = [
   },
   {
     name: "libtorrent",
-    about: "libtorrent's defaults, given the URL of rangesrv's .torrent",
+    about: "libtorrent's defaults over TCP, given the URL of rangesrv's .torrent",
     needs: [PYTHON],
     async run(setting, peers) {
       await serveTorrent(setting);
       const url = torrentUrl(setting, `${setting.name}.torrent`);
       return start(setting, peers, (host) => libtorrent(setting, host, url));
+    },
+  },
+  {
+    name: "libtorrent-utp",
+    about: "the same with uTP between peers, libtorrent's own choice",
+    needs: [PYTHON],
+    only: [8],
+    async run(setting, peers) {
+      await serveTorrent(setting);
+      const url = torrentUrl(setting, `${setting.name}.torrent`);
+      return start(setting, peers, (host) => libtorrent(setting, host, url, "peer-utp"));
     },
   },
   {
@@ -73,7 +84,7 @@ export const METHODS: readonly Method[] = [
   },
   {
     name: "libtorrent-seed",
-    about: "libtorrent's defaults; origin: libtorrent, seeding, and opentracker",
+    about: "libtorrent over TCP; origin: libtorrent, seeding, and opentracker",
     needs: [PYTHON, "opentracker"],
     only: [8, 32],
     async run(setting, peers) {
@@ -83,7 +94,7 @@ export const METHODS: readonly Method[] = [
   },
   {
     name: "libtorrent-super",
-    about: "libtorrent's defaults; origin: libtorrent, super-seeding (BEP 16), and opentracker",
+    about: "libtorrent over TCP; origin: libtorrent, super-seeding (BEP 16), and opentracker",
     needs: [PYTHON, "opentracker"],
     only: [8],
     async run(setting, peers) {
@@ -166,9 +177,14 @@ function curl(setting: Setting, host: Host, from: Host): Runner {
   };
 }
 
-function libtorrent(setting: Setting, host: Host, url: string): Runner {
+function libtorrent(
+  setting: Setting,
+  host: Host,
+  url: string,
+  role: "peer" | "peer-utp" = "peer",
+): Runner {
   const directory = directoryOf(setting, host);
-  return { host, command: [PYTHON, LIBTORRENT, "peer", host.address, url, directory], ready: true };
+  return { host, command: [PYTHON, LIBTORRENT, role, host.address, url, directory], ready: true };
 }
 
 /** It seeds when it is done, as long as it does by default; a hook tells us that it is done. */

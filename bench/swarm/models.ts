@@ -9,7 +9,7 @@ type Client = Pick<Model, "slots" | "neighbours" | "named" | "pick"> & {
   readonly turn: number;
 };
 
-/** Their defaults, from their manuals; aria2c's slots aren't in its manual and were counted. */
+/** Their defaults, from their manuals; aria2c's slots, about four, aren't in its own. */
 const CLIENTS = {
   libtorrent: { slots: 8, neighbours: 200, named: 50, pick: "rarest", turn: 15 },
   aria2c: { slots: 4, neighbours: 55, named: 50, pick: "rarest", turn: 10 },

@@ -40,7 +40,7 @@ const { values } = parseArgs({
     n: { type: "string", default: "1,2,4,8,16,32" },
     rounds: { type: "string", default: "3" },
     megabytes: { type: "string", default: "24" },
-    mbit: { type: "string", default: "20" },
+    mbit: { type: "string", default: "10" },
     patience: { type: "string", default: "60" },
     record: { type: "string" },
     out: { type: "string", default: join(import.meta.dir, "..", "RESULTS.md") },
