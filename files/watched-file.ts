@@ -64,15 +64,15 @@ function takeSamples(file: OpenFile): Sample[] {
   for (let n = 0; n < SAMPLES; n++) {
     const position = Math.floor((n * room) / (SAMPLES - 1));
     const bytes = read(file, position);
-    // A hole may yet be filled.
     if (bytes?.some((byte) => byte !== 0)) samples.push({ position, bytes });
   }
   return samples;
 }
 
+/** A zero may have been a hole, which may be filled. */
 function stands(file: OpenFile, { position, bytes }: Sample): boolean {
   const now = read(file, position);
-  return now === undefined || Buffer.compare(now, bytes) === 0;
+  return now === undefined || bytes.every((byte, at) => byte === 0 || byte === now[at]);
 }
 
 /** Undefined for what isn't in memory: what was just written is, and nobody waits for a disk here. */
