@@ -97,7 +97,7 @@ describe("What it says", () => {
     // Without BEP 6 there is no rejection: the answer is that to the second request.
     peer.say(request(39, 0, BLOCK));
     peer.say(request(0, 0, BLOCK));
-    const [answer] = (await tellNext(peer, 9)).filter((line) => !line.startsWith("have"));
+    const [answer] = (await tellNext(peer, 8)).filter((line) => !line.startsWith("have"));
     expect([told, answer]).toEqual([["1", "have 0"], `piece 0 0 ${BLOCK}`]);
   });
 
