@@ -29,6 +29,10 @@ export class Leecher {
   blockedSince: number | undefined;
   /** Milliseconds: it was shown something and didn't ask for it, so until then others come first. */
   passedOverUntil = 0;
+  /** How much more is shown to it than to others: it asks rarely, and nobody else feeds it. */
+  boost = 1;
+  /** Whether something was sent to it since it was last shown more. */
+  isServed = false;
   /** Milliseconds between two pieces that came to it, smoothed. */
   gap = 0;
   private gainedAt: number;
@@ -46,6 +50,17 @@ export class Leecher {
 
   get isComplete(): boolean {
     return this.has.size === this.has.capacity;
+  }
+
+  /** The piece that it asked for first, of those that weren't sent. */
+  get firstAsked(): number {
+    const [piece = 0] = this.queue.keys();
+    return piece;
+  }
+
+  /** Whether it is to get something before another: who owes less, then who waited longer. */
+  goesBefore(other: Leecher): boolean {
+    return this.debt === other.debt ? this.servedAt < other.servedAt : this.debt < other.debt;
   }
 
   enqueue(block: Block): void {

@@ -293,12 +293,92 @@ describe("Whose connection ends", () => {
     expect([early, await peer.closed()]).toEqual([undefined, true]);
   });
 
+  test("Who has everything and wants nothing", async () => {
+    using seeding = seed(sample);
+    using good = await RawPeer.join(seeding.port, sample, "1");
+    using done = await RawPeer.join(seeding.port, sample, "2");
+    done.say(Buffer.from("0000000102" + "0000000103" + "000000010e", "hex"));
+    expect([await done.closed(), await download(good, sample)]).toEqual([true, true]);
+  });
+
   test("Whoever floods", async () => {
     using seeding = seed(sample, { limits: { idleMessages: 1000 } });
     using good = await RawPeer.join(seeding.port, sample, "1");
     using bad = await RawPeer.join(seeding.port, sample, "2");
     bad.say(new Uint8Array(4 * 2000));
     expect([await bad.closed(), await download(good, sample)]).toEqual([true, true]);
+  });
+});
+
+describe("Whom the tracker hears of", () => {
+  test("Is connected to, once, when the torrent is ours", async () => {
+    using seeding = seed(sample);
+    const greetings: string[] = [];
+    const { promise, resolve } = Promise.withResolvers<void>();
+    using listener = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: {
+        data(socket, bytes) {
+          if (greetings.push(bytes.subarray(0, 68).toString("latin1")) > 1) return;
+          socket.write(writeHandshake(sample.torrent.infoHash, peerId("9")));
+          resolve();
+        },
+      },
+    });
+    const peer = { hostname: "127.0.0.1", port: listener.port, peerId: peerId("9") };
+    const { infoHash } = sample.torrent;
+    const other = new Uint8Array(20);
+    await Promise.all([
+      seeding.seeder.invite(other, peer),
+      seeding.seeder.invite(infoHash, peer),
+      seeding.seeder.invite(infoHash, peer),
+    ]);
+    await promise;
+    while (seeding.seeder.stats().uploads[0]?.peers !== 1) await Bun.sleep(1);
+    expect([greetings[0], seeding.seeder.stats().connections]).toEqual([
+      Buffer.from(writeHandshake(infoHash, seeding.seeder.peerId)).toString("latin1"),
+      1,
+    ]);
+  });
+
+  test("May be out of reach, or want another torrent", async () => {
+    using seeding = seed(sample);
+    using gone = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    const { port } = gone;
+    gone.stop(true);
+    const { promise, resolve } = Promise.withResolvers<true>();
+    using listener = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: {
+        data: (socket) => void socket.write(writeHandshake(new Uint8Array(20), peerId("8"))),
+        close: () => resolve(true),
+      },
+    });
+    const { infoHash } = sample.torrent;
+    const hostname = "127.0.0.1";
+    await Promise.all([
+      seeding.seeder.invite(infoHash, { hostname, port, peerId: peerId("7") }),
+      seeding.seeder.invite(infoHash, { hostname, port: listener.port, peerId: peerId("8") }),
+    ]);
+    expect([await promise, seeding.lines]).toEqual([true, []]);
+  });
+
+  test("By uTP is refused", async () => {
+    using seeding = seed(sample);
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const socket = await Bun.udpSocket({
+      hostname: "127.0.0.1",
+      socket: { data: (_socket, packet) => resolve(packet.toString("hex")) },
+    });
+    const syn = Buffer.from("410032ff2b75b3e1000000000000000083240000", "hex");
+    // The seeder's own socket may not be there yet, and UDP may be lost.
+    const timer = setInterval(() => socket.send(syn, seeding.port, "127.0.0.1"), 10);
+    const answer = await promise;
+    clearInterval(timer);
+    socket.close();
+    expect(answer).toEqual("310032ff00000000000000000000000000008324");
   });
 });
 

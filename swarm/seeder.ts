@@ -6,24 +6,12 @@
  */
 import type { Log } from "../service/log.ts";
 import { Connection } from "./connection.ts";
+import { Invitations, type Invited } from "./invitations.ts";
 import { limitUnsent } from "./unsent.ts";
-import { type Seed, Upload } from "./upload.ts";
-import { refuseUtp } from "./utp.ts";
+import type { Upload } from "./upload.ts";
+import { describe, type Library, Uploads } from "./uploads.ts";
+import { listenForUtp } from "./utp.ts";
 import type { Handshake } from "./wire.ts";
-
-/** Where torrents are found by info hash (20 bytes). */
-export interface Library {
-  find(infoHash: Uint8Array): Promise<Seed | undefined>;
-}
-
-/** A peer as the tracker heard of it. */
-export interface Invited {
-  /** An address. */
-  readonly hostname: string;
-  readonly port: number;
-  /** 20 bytes. */
-  readonly peerId: Uint8Array;
-}
 
 export interface SeederLimits {
   readonly connections: number;
@@ -48,12 +36,6 @@ const LIMITS: SeederLimits = {
 const TICK = 100;
 const KEEP_ALIVE_AFTER = 90_000;
 const TRY_AGAIN = 30_000;
-/** A client with an attempt of its own under way takes ours for a duplicate: that by uTP is refused by then. */
-const INVITE_AFTER = 250;
-/** Connections that are being made at a time. */
-const DIALING = 50;
-/** Peers that are remembered as tried. */
-const TRIED = 10_000;
 /** Bytes. A peer exchange, or the bitfield of 65536 pieces, is well below. */
 const LONGEST_MESSAGE = 32 * 1024;
 /** Bytes of a connection that the kernel may hold unsent. */
@@ -86,7 +68,8 @@ export class Seeder {
     crypto.getRandomValues(new Uint8Array(12)),
   ]);
   private readonly sessions = new Set<Session>();
-  private readonly uploads = new Map<string, Upload>();
+  private readonly uploads: Uploads;
+  private readonly invitations: Invitations;
   private readonly keys = new Set<string>();
   private readonly addresses = new Map<string, number>();
   private readonly limits: SeederLimits;
@@ -95,15 +78,16 @@ export class Seeder {
   private timer: Timer | undefined;
   port = 0;
   private utp: Bun.udp.Socket<"buffer"> | undefined;
-  /** Whom we tried to connect to in the last half minute. */
-  private readonly tried = new Set<string>();
-  private dialing = 0;
   private lastId = 0;
   private ticks = 0;
 
   constructor(private readonly options: SeederOptions) {
     this.limits = { ...LIMITS, ...options.limits };
     this.now = options.now ?? (() => performance.now());
+    this.uploads = new Uploads(options.library, options.log, this.now);
+    this.invitations = new Invitations(this.uploads, async (upload, hostname, port) => {
+      await Bun.connect({ hostname, port, socket: this.handlers(upload) });
+    });
   }
 
   /** Listens; the port is the answer. Throws when it is taken. */
@@ -117,74 +101,44 @@ export class Seeder {
     this.listener = listener;
     this.timer = setInterval(() => this.tick(), TICK);
     this.port = listener.port;
-    void this.refuseUtp(host);
+    void listenForUtp(host, this.port).then(
+      (socket) => this.closeLater(socket),
+      (error) => this.options.log(`Cannot refuse uTP at port ${this.port}: ${describe(error)}`),
+    );
     return this.port;
   }
 
-  /** The same port of UDP says no. */
-  private async refuseUtp(hostname: string): Promise<void> {
-    try {
-      this.utp = await Bun.udpSocket({
-        hostname,
-        port: this.port,
-        socket: {
-          data(socket, packet, port, address) {
-            const reset = refuseUtp(packet);
-            if (reset !== undefined) socket.send(reset, port, address);
-          },
-        },
-      });
-    } catch (error) {
-      this.options.log(`Cannot refuse uTP at port ${this.port}: ${describe(error)}`);
-    }
+  private closeLater(socket: Bun.udp.Socket<"buffer">): void {
+    if (this.listener === undefined) socket.close();
+    else this.utp = socket;
   }
 
   private handlers(upload?: Upload): Bun.SocketHandler<Session | undefined> {
     return {
       open: (socket) => this.accept(socket, upload),
       data: ({ data: session }, bytes) => session && this.hear(session, bytes),
-      drain: ({ data: session }) => session && this.drain(session),
+      drain: ({ data: session }) => session && this.resume(session),
       close: ({ data: session }) => session && this.forget(session),
       error: ({ data: session }) => session?.connection.close(),
     };
   }
 
-  /**
-   * Connects to a peer that wants a torrent and told the tracker so. Does nothing when it
-   * is here already, was tried a moment ago, or the torrent isn't ours; never throws.
-   */
-  async invite(infoHash: Uint8Array, peer: Invited): Promise<void> {
-    const hash = Buffer.from(infoHash).toString("hex");
-    const { hostname, port, peerId } = peer;
-    const tried = `${hash} ${hostname} ${port}`;
-    const isFull = this.sessions.size + this.dialing >= this.limits.connections / 2;
-    if (isFull || this.dialing >= DIALING || this.tried.has(tried) || this.tried.size >= TRIED)
-      return;
-    const key = `${hash} ${Buffer.from(peerId).toString("hex")}`;
-    if (this.keys.has(key)) return;
-    this.tried.add(tried);
-    this.dialing++;
-    try {
-      const upload = this.uploads.get(hash) ?? (await this.find(hash, infoHash));
-      if (upload === undefined) return;
-      await Bun.sleep(INVITE_AFTER);
-      if (this.keys.has(key) || this.listener === undefined) return;
-      await Bun.connect({ hostname, port, socket: this.handlers(upload) });
-    } catch {
-      // It can't be reached: it may still come to us.
-    } finally {
-      this.dialing--;
-    }
+  /** Connects to a peer that told the tracker what it wants, unless it is here. Never rejects. */
+  invite(infoHash: Uint8Array, peer: Invited): Promise<void> {
+    const key = keyOf(infoHash, peer.peerId);
+    return this.invitations.invite(infoHash, peer, () => {
+      const isFull = this.sessions.size >= this.limits.connections / 2;
+      return this.listener !== undefined && !isFull && !this.keys.has(key);
+    });
   }
 
   /** What is being uploaded. Bytes since the first peer came. */
   stats() {
-    const uploads = [...this.uploads.values()].map((upload) => upload.stats);
-    return { connections: this.sessions.size, uploads };
+    return { connections: this.sessions.size, uploads: this.uploads.stats };
   }
 
   /** Takes no more connections; those that are open go on. */
-  drainAll(): void {
+  drain(): void {
     this.listener?.stop(false);
   }
 
@@ -226,9 +180,10 @@ export class Seeder {
     const { connection } = session;
     connection.heardAt = this.now();
     connection.reader.add(bytes);
-    if (session.state !== "lookup") this.read(session);
-    // Only a peer that didn't wait for our handshake gets here with more.
-    else if (connection.reader.waiting > LONGEST_MESSAGE) connection.close();
+    if (session.state !== "lookup") return this.read(session);
+    // Only a peer that didn't wait for our handshake gets here.
+    connection.reader.hold();
+    if (connection.reader.waiting > LONGEST_MESSAGE) connection.close();
   }
 
   private read(session: Session): void {
@@ -251,14 +206,14 @@ export class Seeder {
   /** Finds the torrent that a peer wants, and lets the peer in. */
   private async lookUp(session: Session, handshake: Handshake): Promise<void> {
     const { connection } = session;
-    const hash = Buffer.from(handshake.infoHash).toString("hex");
-    const key = `${hash} ${Buffer.from(handshake.peerId).toString("hex")}`;
+    const key = keyOf(handshake.infoHash, handshake.peerId);
     // Ourselves, or a peer that is here already.
     if (this.peerId.equals(handshake.peerId) || this.keys.has(key)) return connection.close();
     session.state = "lookup";
+    connection.reader.hold();
     session.key = key;
     this.keys.add(key);
-    const upload = this.uploads.get(hash) ?? (await this.find(hash, handshake.infoHash));
+    const upload = await this.uploads.find(handshake.infoHash);
     if (connection.isClosed) return;
     const isOther = session.invitation !== undefined && session.invitation !== upload;
     if (upload === undefined || isOther) return connection.close();
@@ -269,31 +224,7 @@ export class Seeder {
     this.read(session);
   }
 
-  private async find(hash: string, infoHash: Uint8Array): Promise<Upload | undefined> {
-    try {
-      const seed = await this.options.library.find(infoHash);
-      if (seed === undefined) return undefined;
-      // Another peer may have asked for it meanwhile.
-      const known = this.uploads.get(hash);
-      if (known !== undefined) return known;
-      const upload = new Upload(seed, this.now, (reason) => this.drop(hash, upload, reason));
-      this.uploads.set(hash, upload);
-      return upload;
-    } catch (error) {
-      this.options.log(`Cannot seed ${hash}: ${describe(error)}`);
-      return undefined;
-    }
-  }
-
-  /** The bytes aren't there any more: the torrent is looked up anew by whoever comes next. */
-  private drop(hash: string, upload: Upload, reason: unknown): void {
-    if (this.uploads.get(hash) !== upload) return;
-    this.uploads.delete(hash);
-    this.options.log(`No longer seeding ${upload.stats.name}: ${describe(reason)}`);
-    upload.close();
-  }
-
-  private drain(session: Session): void {
+  private resume(session: Session): void {
     if (session.upload === undefined) session.connection.flush();
     else session.upload.drain(session.connection);
   }
@@ -310,9 +241,9 @@ export class Seeder {
 
   private tick(): void {
     this.ticks++;
-    if (this.ticks % (TRY_AGAIN / TICK) === 0) this.tried.clear();
+    if (this.ticks % (TRY_AGAIN / TICK) === 0) this.invitations.forget();
     if (this.ticks % (1000 / TICK) === 0) for (const session of this.sessions) this.check(session);
-    for (const upload of this.uploads.values()) upload.tick();
+    this.uploads.tick();
   }
 
   /** Once a second. */
@@ -322,12 +253,15 @@ export class Seeder {
     const now = this.now();
     const isLate = state !== "joined" && now - acceptedAt > handshake;
     const isSilent = now - connection.heardAt > silence;
-    if (isLate || isSilent || connection.idleMessages > idleMessages) return connection.close();
+    const isDone = session.upload?.isDone(connection) ?? false;
+    const isFlood = connection.idleMessages > idleMessages;
+    if (isLate || isSilent || isDone || isFlood) return connection.close();
     connection.idleMessages = 0;
     connection.keepAlive(now, KEEP_ALIVE_AFTER);
   }
 }
 
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** A peer of a torrent. */
+function keyOf(infoHash: Uint8Array, peerId: Uint8Array): string {
+  return `${Buffer.from(infoHash).toString("hex")} ${Buffer.from(peerId).toString("hex")}`;
 }

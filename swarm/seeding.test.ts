@@ -3,7 +3,8 @@
  * carry one block a step.
  */
 import { describe, expect, test } from "bun:test";
-import { Seeding, TUNING } from "./seeding.ts";
+import { Seeding } from "./seeding.ts";
+import { TUNING } from "./tuning.ts";
 import { BLOCK } from "./wire.ts";
 
 const PIECE = 4 * BLOCK;
@@ -80,7 +81,7 @@ describe("What is shown", () => {
     showAll(seeding, 0);
     seeding.join(2, TUNING.release);
     const during = showAll(seeding, TUNING.release);
-    const after = showAll(seeding, TUNING.release + 1);
+    const after = showAll(seeding, TUNING.release + 50);
     expect([during, after]).toEqual([[], ["2:1", "2:0"]]);
   });
 });
@@ -224,6 +225,8 @@ interface Behaviour {
   readonly silent?: readonly number[];
   /** Peers that say they have everything, and give nothing. */
   readonly liars?: readonly number[];
+  /** Peers that ask but once a second, for all that they were shown by then. */
+  readonly pulsing?: readonly number[];
   /** Step at which a peer comes, and at which it goes. */
   readonly comes?: Readonly<Record<number, number>>;
   readonly goes?: Readonly<Record<number, number>>;
@@ -243,6 +246,7 @@ function runSwarm(behaviour: Behaviour) {
   const random = draws(peers);
   const has = Array.from({ length: peers }, () => new Set<number>());
   const got = Array.from({ length: peers }, () => new Map<number, number>());
+  const shown = Array.from({ length: peers }, (): number[] => []);
   const uploads: ({ to: number; piece: number; left: number } | undefined)[] = [];
   const finished = new Map<number, number>();
   const here = new Set<number>();
@@ -293,9 +297,13 @@ function runSwarm(behaviour: Behaviour) {
         seeding.leave(peer, step * STEP);
       }
     }
-    for (const { peer, piece } of seeding.show(step * STEP)) {
-      if (is(behaviour.silent, peer) || has[peer]?.has(piece)) continue;
-      for (const block of blocksOf(piece)) seeding.ask(peer, block);
+    for (const { peer, piece } of seeding.show(step * STEP)) shown[peer]?.push(piece);
+    for (let peer = 0; peer < peers; peer++) {
+      if (is(behaviour.silent, peer) || (is(behaviour.pulsing, peer) && step % 154 > 0)) continue;
+      for (const piece of shown[peer]?.splice(0) ?? []) {
+        if (has[peer]?.has(piece)) continue;
+        for (const block of blocksOf(piece)) seeding.ask(peer, block);
+      }
     }
     const turn = seeding.next(step * STEP, (peer) => !is(behaviour.stuck, peer) || step === 0);
     if (turn !== undefined) {
@@ -331,6 +339,16 @@ function atMost(figure: number, most: number): number {
 describe("A model swarm", () => {
   test.each<[string, Behaviour, { finished: number; copies: number; time: number }]>([
     ["one peer", { peers: 1 }, { finished: 1, copies: 1, time: 1 }],
+    [
+      "one that asks once a second",
+      { peers: 1, pulsing: [0] },
+      { finished: 1, copies: 1, time: 2.5 },
+    ],
+    [
+      "eight that do",
+      { peers: 8, pulsing: [0, 1, 2, 3, 4, 5, 6, 7] },
+      { finished: 8, copies: 1.3, time: 5 },
+    ],
     ["two peers", { peers: 2 }, { finished: 2, copies: 1.05, time: 1.05 }],
     ["eight", { peers: 8 }, { finished: 8, copies: 1.1, time: 1.1 }],
     ["32", { peers: 32 }, { finished: 32, copies: 1.15, time: 1.2 }],

@@ -17,6 +17,8 @@
  */
 import { Availability } from "./availability.ts";
 import { Leecher } from "./leecher.ts";
+import { Rate } from "./rate.ts";
+import { REQUEST_QUEUE, TUNING, type Tuning } from "./tuning.ts";
 import { BLOCK, type Block } from "./wire.ts";
 
 /** What is cut into pieces: bytes of all, and of every piece but the last. */
@@ -35,35 +37,8 @@ export interface Turn {
   readonly block: Block;
 }
 
-export interface Tuning {
-  /** Pieces that are under way at a time, of those that move on. */
-  readonly underWay: number;
-  /** Milliseconds without a byte after which a piece no longer counts as moving on. */
-  readonly stalled: number;
-  /** Bytes that are shown ahead, over all peers, at least and at most. */
-  readonly ahead: readonly [least: number, most: number];
-  /** Milliseconds after which a piece that isn't asked for is shown to another peer. */
-  readonly release: number;
-  /** Milliseconds without a piece from other peers after which a peer is fed from here. */
-  readonly patience: readonly [least: number, most: number];
-  /** The part of the file's size that is sent again for being rare. */
-  readonly repeats: number;
-  /** Milliseconds for which a peer that left complete counts as a copy of everything. */
-  readonly remembered: number;
-}
-
-export const TUNING: Tuning = {
-  underWay: 8,
-  stalled: 100,
-  ahead: [256 * 1024, 8 * 1024 * 1024],
-  release: 10_000,
-  patience: [1500, 20_000],
-  repeats: 0.03,
-  remembered: 30_000,
-};
-
-/** Blocks that a peer may have asked for at a time (`reqq` of BEP 10). */
-export const REQUEST_QUEUE = 500;
+/** Milliseconds after which time alone may change what is shown. */
+const SHOW_AGAIN = 50;
 
 /** Peers that are complete for each that isn't, when the others are the last of their swarm. */
 const LAST = 7;
@@ -75,14 +50,14 @@ export class Seeding {
   private readonly holder = new Map<number, number>();
   /** Pieces that were begun, in that order. */
   private readonly underWay = new Map<Leecher, { piece: number; movedAt: number }>();
-  /** Bytes sent of late: those of a second ago count a third. */
-  private recentBytes = 0;
-  private recentAt = 0;
+  private readonly rate = new Rate();
   /** Bytes. */
   private sentBytes = 0;
   private repeatedBytes = 0;
-  /** Milliseconds: when peers left that were complete, of late. */
-  private readonly completions: number[] = [];
+  private completeUntil = 0;
+  /** Whether something happened that may change what is shown, and when it was last thought over. */
+  private isChanged = false;
+  private shownAt = 0;
 
   constructor(
     private readonly pieces: Pieces,
@@ -102,12 +77,14 @@ export class Seeding {
 
   join(peer: number, now: number): void {
     this.peers.set(peer, new Leecher(peer, this.pieceCount, now));
+    this.isChanged = true;
   }
 
   leave(peer: number, now: number): void {
     const leecher = this.peers.get(peer);
     if (leecher === undefined) return;
     this.peers.delete(peer);
+    this.isChanged = true;
     this.underWay.delete(leecher);
     for (const piece of leecher.promised.keys()) this.availability.release(piece);
     for (const piece of leecher.has) this.availability.removeCopy(piece);
@@ -124,6 +101,11 @@ export class Seeding {
     leecher.fedAt = now;
     this.addCopy(leecher, piece);
     return true;
+  }
+
+  /** Whether a peer has every piece, as it says or as was sent. */
+  isComplete(peer: number): boolean {
+    return this.peers.get(peer)?.isComplete ?? false;
   }
 
   /** A peer asks for a block that lies within its piece. Refused: it wasn't shown the piece. */
@@ -151,7 +133,19 @@ export class Seeding {
     }
     if (moving >= this.tuning.underWay) return undefined;
     const leecher = this.nextPeer(now, ready);
-    return leecher && this.send(leecher, firstPiece(leecher), now);
+    if (leecher !== undefined) return this.send(leecher, leecher.firstAsked, now);
+    if (moving === 0) this.showMore(now);
+    return undefined;
+  }
+
+  /** The link idles: whoever lives by it alone, and asks but now and then, must be able to ask for more. */
+  private showMore(now: number): void {
+    for (const leecher of this.peers.values()) {
+      if (!leecher.isServed || leecher.queuedBlocks > 0 || !this.isStarved(leecher, now)) continue;
+      leecher.boost *= 2;
+      this.isChanged = true;
+      leecher.isServed = false;
+    }
   }
 
   /** Of the peers that wait for their next piece: the one that owes least, then the one that waited longest. */
@@ -166,7 +160,7 @@ export class Seeding {
       leecher.blockedSince = undefined;
       const current = this.underWay.get(leecher);
       if (current !== undefined && leecher.queue.has(current.piece)) continue;
-      if (best === undefined || goesBefore(leecher, best)) best = leecher;
+      if (best === undefined || leecher.goesBefore(best)) best = leecher;
     }
     return best;
   }
@@ -175,6 +169,7 @@ export class Seeding {
     const block = leecher.dequeue(piece);
     if (block === undefined) return undefined;
     leecher.blockedSince = undefined;
+    leecher.isServed = true;
     const current = this.underWay.get(leecher);
     if (current?.piece === piece) {
       current.movedAt = now;
@@ -188,8 +183,7 @@ export class Seeding {
 
   private count(leecher: Leecher, block: Block, now: number): void {
     this.sentBytes += block.length;
-    this.recentBytes = this.recentBytesAt(now) + block.length;
-    this.recentAt = now;
+    this.rate.add(block.length, now);
     if (this.availability.copiesOf(block.piece) > 0) this.repeatedBytes += block.length;
     const promised = leecher.promised.get(block.piece);
     if (promised === undefined) return;
@@ -208,7 +202,10 @@ export class Seeding {
 
   private addCopy(leecher: Leecher, piece: number): void {
     this.availability.addCopy(piece);
-    if (leecher.promised.delete(piece)) this.availability.release(piece);
+    if (leecher.promised.delete(piece)) {
+      this.availability.release(piece);
+      this.isChanged = true;
+    }
     const holder = this.holder.get(piece);
     if (holder === undefined || holder === leecher.id) return;
     this.holder.delete(piece);
@@ -218,6 +215,9 @@ export class Seeding {
 
   /** The pieces to announce now, each to one peer. */
   show(now: number): readonly Show[] {
+    if (!this.isChanged && now - this.shownAt < SHOW_AGAIN) return [];
+    this.isChanged = false;
+    this.shownAt = now;
     const shows: Show[] = [];
     const window = Math.ceil(this.aheadAt(now) / Math.max(1, this.peers.size));
     const hungry: Leecher[] = [];
@@ -229,13 +229,12 @@ export class Seeding {
       const isBlocked = now - (leecher.blockedSince ?? now) > this.tuning.stalled;
       if (isBlocked || now < leecher.passedOverUntil || leecher.isComplete) continue;
       queued += leecher.queuedBlocks * BLOCK;
-      if (leecher.promised.size < window) hungry.push(leecher);
+      if (leecher.promised.size < this.windowOf(leecher, window)) hungry.push(leecher);
     }
-    const areLast = hungry.length * LAST <= complete;
-    hungry.sort((a, b) => (goesBefore(a, b) ? -1 : 1));
+    hungry.sort((a, b) => (a.goesBefore(b) ? -1 : 1));
     for (const leecher of hungry) {
-      while (leecher.promised.size < window) {
-        const piece = this.choose(leecher, queued, areLast, now);
+      while (leecher.promised.size < this.windowOf(leecher, window)) {
+        const piece = this.choose(leecher, queued, now);
         if (piece === undefined) break;
         leecher.promised.set(piece, { since: now, sent: 0 });
         this.availability.promise(piece);
@@ -245,13 +244,13 @@ export class Seeding {
     return shows;
   }
 
-  /** A piece to show to a peer, `areLast` or not, while so many bytes wait for the link. */
-  private choose(
-    leecher: Leecher,
-    queued: number,
-    areLast: boolean,
-    now: number,
-  ): number | undefined {
+  private windowOf(leecher: Leecher, window: number): number {
+    const most = Math.max(1, Math.floor(this.tuning.ahead[1] / this.pieces.pieceLength));
+    return Math.min(window * leecher.boost, Math.max(window, most));
+  }
+
+  /** A piece to show to a peer while so many bytes wait for the link. */
+  private choose(leecher: Leecher, queued: number, now: number): number | undefined {
     const { availability } = this;
     if (!this.isElsewhere(now)) {
       const piece = availability.findUnclaimed();
@@ -296,25 +295,12 @@ export class Seeding {
   /** Pieces to show ahead, over all peers: what a quarter of a second takes. */
   private aheadAt(now: number): number {
     const [least, most] = this.tuning.ahead;
-    const bytes = Math.min(Math.max(this.recentBytesAt(now) / 4, least), most);
+    const bytes = Math.min(Math.max(this.rate.perSecond(now) / 4, least), most);
     return Math.max(2, Math.ceil(bytes / this.pieces.pieceLength));
-  }
-
-  private recentBytesAt(now: number): number {
-    return this.recentBytes * Math.exp((this.recentAt - now) / 1000);
   }
 
   private lengthOf(piece: number): number {
     const { length, pieceLength } = this.pieces;
     return Math.min(pieceLength, length - piece * pieceLength);
   }
-}
-
-function firstPiece(leecher: Leecher): number {
-  const [piece = 0] = leecher.queue.keys();
-  return piece;
-}
-
-function goesBefore(a: Leecher, b: Leecher): boolean {
-  return a.debt === b.debt ? a.servedAt < b.servedAt : a.debt < b.debt;
 }

@@ -9,8 +9,9 @@ import {
   parseMetadataId,
   parseMetadataRequest,
 } from "./metadata.ts";
-import { REQUEST_QUEUE, Seeding } from "./seeding.ts";
+import { Seeding } from "./seeding.ts";
 import type { Torrent } from "./torrent.ts";
+import { REQUEST_QUEUE } from "./tuning.ts";
 import {
   BLOCK,
   type Block,
@@ -39,10 +40,15 @@ export interface Self {
   readonly port: number;
 }
 
+/** Milliseconds. */
+const FORGOTTEN_AFTER = 600_000;
+
 export class Upload {
   private readonly seeding: Seeding;
   private readonly connections = new Map<number, Connection>();
   private isPumping = false;
+  /** Milliseconds: when the last peer was seen. */
+  private leftAt: number;
 
   /** `fail` is called once when bytes can't be read any more. */
   constructor(
@@ -51,6 +57,7 @@ export class Upload {
     private readonly fail: (reason: unknown) => void,
   ) {
     this.seeding = new Seeding(seed.torrent);
+    this.leftAt = now();
   }
 
   get stats() {
@@ -232,13 +239,19 @@ export class Upload {
     this.pump();
   }
 
+  /** Whether a peer has everything, and says so. */
+  isDone(connection: Connection): boolean {
+    return !connection.isInterested && this.seeding.isComplete(connection.id);
+  }
+
   /** Ends every connection. */
   close(): void {
     for (const connection of [...this.connections.values()]) connection.close();
   }
 
-  /** Once in a while: what only time brings about. */
-  tick(): void {
-    this.pump();
+  /** Whether nobody has been here for so long that what is known of the swarm is of no use. */
+  isForgotten(): boolean {
+    if (this.connections.size > 0) this.leftAt = this.now();
+    return this.now() - this.leftAt > FORGOTTEN_AFTER;
   }
 }

@@ -20,3 +20,17 @@ export function refuseUtp(packet: Uint8Array): Uint8Array | undefined {
   reset.set(packet.subarray(16, 18), 18);
   return reset;
 }
+
+/** Refuses whoever comes to a port by uTP, until the socket is closed. Rejects when the port is taken. */
+export function listenForUtp(hostname: string, port: number): Promise<Bun.udp.Socket<"buffer">> {
+  return Bun.udpSocket({
+    hostname,
+    port,
+    socket: {
+      data(socket, packet, from, address) {
+        const reset = refuseUtp(packet);
+        if (reset !== undefined) socket.send(reset, from, address);
+      },
+    },
+  });
+}

@@ -97,10 +97,10 @@ export class PeerReader {
   /** The next message; undefined until more bytes are there. After `malformed` the stream is of no use. */
   next(): Handshake | Message | Malformed | undefined {
     if (!this.shookHands) return this.readHandshake();
-    if (this.chunk.length < 4) return this.keep();
+    if (this.chunk.length < 4) return this.hold();
     const length = read32(this.chunk, 0);
     if (length > this.longest) return malformed(`a message of ${length} bytes`);
-    if (this.chunk.length < 4 + length) return this.keep();
+    if (this.chunk.length < 4 + length) return this.hold();
     return parseMessage(this.take(4 + length).subarray(4));
   }
 
@@ -110,7 +110,7 @@ export class PeerReader {
     if (Buffer.compare(known, PROTOCOL.subarray(0, known.length)) !== 0) {
       return malformed("no BitTorrent handshake");
     }
-    if (this.chunk.length < HANDSHAKE_LENGTH) return this.keep();
+    if (this.chunk.length < HANDSHAKE_LENGTH) return this.hold();
     this.shookHands = true;
     const bytes = this.take(HANDSHAKE_LENGTH);
     return {
@@ -128,8 +128,8 @@ export class PeerReader {
     return taken;
   }
 
-  /** The chunk belongs to the socket, so what waits is copied. */
-  private keep(): undefined {
+  /** Copies what waits, since the memory of a chunk is lent; {@link next} does so by itself at the end. */
+  hold(): undefined {
     this.chunk = this.chunk.slice();
   }
 }
