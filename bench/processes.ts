@@ -29,11 +29,15 @@ export function processorTime(pid: number): number {
   return ticks / TICKS;
 }
 
-/** Bytes that a process tree has resident, and how many of them are its own: neither file nor shared. */
+/**
+ * Bytes that a process tree has resident, and how many of them are its own: neither file
+ * nor shared. What hashes files for a while isn't counted.
+ */
 export function memory(pid: number): { resident: number; own: number } {
   let resident = 0;
   let own = 0;
   for (const member of tree(pid)) {
+    if (readFileSync(`/proc/${member}/environ`, "latin1").includes("RANGESRV_HASHER=")) continue;
     const status = readFileSync(`/proc/${member}/status`, "latin1");
     const field = (name: string) =>
       1024 * Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1] ?? 0);

@@ -26,8 +26,9 @@ export async function start(
 ): Promise<Running> {
   const port = freePort();
   const place = { directory, scratch: join(scratch, peer.name), port, workers };
+  const command = ["taskset", "-c", processors, ...peer.command(place)];
   const began = performance.now();
-  const child = Bun.spawn(["taskset", "-c", processors, ...peer.command(place)], {
+  const child = Bun.spawn(command, {
     stdio: ["ignore", "ignore", "ignore"],
     env: { ...process.env, GOMAXPROCS: String(workers) },
   });
