@@ -25,7 +25,7 @@ export interface SeederLimits {
 }
 
 const LIMITS: SeederLimits = {
-  connections: 1000,
+  connections: 2000,
   connectionsPerAddress: 100,
   handshake: 5000,
   silence: 150_000,
@@ -97,7 +97,6 @@ export class Seeder {
       port,
       socket: this.handlers(),
     });
-    if ("fd" in listener && typeof listener.fd === "number") limitUnsent(listener.fd, UNSENT);
     this.listener = listener;
     this.timer = setInterval(() => this.tick(), TICK);
     this.port = listener.port;
@@ -162,6 +161,7 @@ export class Seeder {
     }
     const now = this.now();
     socket.setNoDelay(true);
+    limitUnsent(socket, UNSENT);
     const connection = new Connection(++this.lastId, socket, LONGEST_MESSAGE, now);
     const session: Session = {
       connection,

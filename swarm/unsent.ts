@@ -14,9 +14,12 @@ const libc = openLibc({
 
 /**
  * A connection takes no more bytes while `bytes` of it haven't been sent; what was sent
- * and not acknowledged doesn't count, so a long way costs no speed. Set on a listener it
- * holds for what it accepts. Linux only; elsewhere nothing happens.
+ * and not acknowledged doesn't count, so a long way costs no speed. Linux only; elsewhere
+ * nothing happens.
  */
-export function limitUnsent(descriptor: number, bytes: number): void {
+export function limitUnsent(socket: object, bytes: number): void {
+  // The runtime has it, its types don't.
+  const descriptor = "fd" in socket ? socket.fd : undefined;
+  if (typeof descriptor !== "number") return;
   libc?.setsockopt(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, new Int32Array([bytes]), 4);
 }
