@@ -4,7 +4,7 @@ import { makeSample, peerId, RawPeer, type Sample, seed } from "../test/raw-peer
 import { BLOCK, writeHandshake } from "./wire.ts";
 
 // Limits of time are looked at once a second.
-setDefaultTimeout(30_000);
+setDefaultTimeout(15_000);
 
 const PIECE = 2 * BLOCK;
 const sample = makeSample(5 * PIECE + 1000, PIECE);
@@ -161,6 +161,43 @@ describe("What it says", () => {
       true,
       true,
     ]);
+  });
+});
+
+describe("What it takes", () => {
+  test("A cancelled request is rejected, if it was one", async () => {
+    const { promise, resolve } = Promise.withResolvers<Uint8Array>();
+    const { promise: isReading, resolve: begin } = Promise.withResolvers<void>();
+    using seeding = seed(sample, { read: () => (begin(), promise) });
+    using peer = await RawPeer.join(seeding.port, sample);
+    await peer.messageOf(ID.have);
+    peer.say(request(0, 0, BLOCK));
+    await isReading;
+    peer.say(request(0, BLOCK, 2));
+    // The first is being read; the third was never asked for.
+    for (const start of [0, BLOCK, 7]) peer.say(request(0, start, start === 0 ? BLOCK : 2, 8));
+    const rejected = tell(await peer.messageOf(ID.reject));
+    resolve(sample.bytes.subarray(0, BLOCK));
+    const next = tell(await peer.messageOf(ID.piece));
+    expect([rejected, next]).toEqual([`reject 0 ${BLOCK} 2`, `piece 0 0 ${BLOCK}`]);
+  });
+
+  test("A peer that doesn't read costs what the kernel holds", async () => {
+    let reads = 0;
+    const read = (start: number, end: number) => (reads++, large.bytes.subarray(start, end));
+    const large = makeSample(16 * 1024 * 1024, 8 * 1024 * 1024);
+    using seeding = seed(large, { read });
+    using peer = await RawPeer.join(seeding.port, large);
+    await peer.messageOf(ID.have);
+    peer.pause();
+    peer.say(Buffer.concat(Array.from({ length: 400 }, (_, i) => request(0, i * BLOCK, BLOCK))));
+    // The rejection of another's request comes behind all that is done for this one.
+    using other = await RawPeer.join(seeding.port, large, "2");
+    for (let turn = 0; turn < 3; turn++) {
+      other.say(request(1, 0, 1));
+      await other.messageOf(ID.reject);
+    }
+    expect(reads < 200 ? "fewer than 200" : reads).toEqual("fewer than 200");
   });
 });
 
@@ -342,17 +379,30 @@ describe("Whom the tracker hears of", () => {
     ]);
   });
 
-  test("May be out of reach, or want another torrent", async () => {
-    using seeding = seed(sample);
+  test("May be out of reach, or want another torrent of ours", async () => {
+    const torrents = [sample, wide];
+    const library = {
+      find: async (infoHash: Uint8Array) => {
+        const found = torrents.find(
+          ({ torrent }) => Buffer.compare(torrent.infoHash, infoHash) === 0,
+        );
+        return found && { torrent: found.torrent, read: () => new Uint8Array() };
+      },
+    };
+    using seeding = seed(sample, { library });
     using gone = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
     const { port } = gone;
     gone.stop(true);
     const { promise, resolve } = Promise.withResolvers<true>();
+    let greeted = false;
     using listener = Bun.listen({
       hostname: "127.0.0.1",
       port: 0,
       socket: {
-        data: (socket) => void socket.write(writeHandshake(new Uint8Array(20), peerId("8"))),
+        data(socket) {
+          if (!greeted) socket.write(writeHandshake(wide.torrent.infoHash, peerId("8")));
+          greeted = true;
+        },
         close: () => resolve(true),
       },
     });

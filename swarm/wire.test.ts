@@ -147,6 +147,16 @@ describe("PeerReader: messages", () => {
     }
   });
 
+  test("What is held outlives the memory it came in", () => {
+    const reader = new PeerReader(LONGEST);
+    const lent = Buffer.from(`${GREETING}\0\0\0\x01\x02`, "latin1");
+    reader.add(lent);
+    reader.next();
+    reader.hold();
+    lent.fill(0xff);
+    expect(reader.next()).toEqual({ kind: "interested" });
+  });
+
   test("What waits is no more than a message", () => {
     const reader = new PeerReader(LONGEST);
     reader.add(Buffer.from(`${GREETING}\0\0\0\x40${".".repeat(10)}`, "latin1"));

@@ -115,8 +115,8 @@ export class PeerReader {
     const bytes = this.take(HANDSHAKE_LENGTH);
     return {
       kind: "handshake",
-      infoHash: bytes.slice(28, 48),
-      peerId: bytes.slice(48, 68),
+      infoHash: copy(bytes.subarray(28, 48)),
+      peerId: copy(bytes.subarray(48, 68)),
       fast: ((bytes[FAST_BIT.byte] ?? 0) & FAST_BIT.mask) !== 0,
       extended: ((bytes[EXTENDED_BIT.byte] ?? 0) & EXTENDED_BIT.mask) !== 0,
     };
@@ -130,8 +130,13 @@ export class PeerReader {
 
   /** Copies what waits, since the memory of a chunk is lent; {@link next} does so by itself at the end. */
   hold(): undefined {
-    this.chunk = this.chunk.slice();
+    this.chunk = copy(this.chunk);
   }
+}
+
+/** What a socket hands out is a Buffer, whose slice is no copy. */
+function copy(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
 }
 
 function malformed(reason: string): Malformed {

@@ -97,6 +97,11 @@ export class RawPeer implements Disposable {
     this.#socket?.flush();
   }
 
+  /** Stops reading, for good. */
+  pause(): void {
+    this.#socket?.pause();
+  }
+
   /** Bytes of the stream; fewer when it ended before. */
   async take(length: number): Promise<Buffer> {
     while (this.#received.length < length && !this.#closed) {
