@@ -176,7 +176,7 @@ class Decoder {
       case "d":
         return this.readDictionary(this.enter(depth));
       default:
-        return this.readBytes().slice();
+        return new Uint8Array(this.readBytes());
     }
   }
 
