@@ -24,7 +24,8 @@ export function processorTime(pid: number): number {
   let ticks = 0;
   for (const member of tree(pid)) {
     const fields = statFields(member);
-    if (fields !== undefined) ticks += Number(fields[11]) + Number(fields[12]);
+    // With that of children that have ended and were waited for.
+    for (const field of [11, 12, 13, 14]) ticks += Number(fields?.[field] ?? 0);
   }
   return ticks / TICKS;
 }
@@ -47,7 +48,7 @@ export function memory(pid: number): { resident: number; own: number } {
   return { resident, own };
 }
 
-/** The fields of /proc/PID/stat from the third on: [0] state, [1] parent, [11] utime, [12] stime. */
+/** The fields of /proc/PID/stat from the third on: [0] state, [1] parent, [11] utime, [12] stime, [13], [14] the same of ended children. */
 function statFields(pid: number): string[] | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "latin1");
