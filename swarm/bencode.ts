@@ -72,38 +72,67 @@ export const MESSAGE_LIMITS: Limits = { length: 64 * 1024, depth: 32 };
 const MOST_DIGITS = 19;
 
 /** Encodes a value. Throws RangeError for a number that is no safe integer and for a key that is no bytes. */
-export function encode(value: Encodable): Uint8Array {
-  const parts: Uint8Array[] = [];
-  append(value, parts);
-  return Buffer.concat(parts);
+export function encode(value: Encodable): Uint8Array<ArrayBuffer> {
+  const encoder = new Encoder();
+  encoder.write(value);
+  return encoder.finish();
 }
 
-function append(value: Encodable, parts: Uint8Array[]): void {
-  if (typeof value === "string") return appendBytes(Buffer.from(value, "utf8"), parts);
-  if (typeof value === "number" && !Number.isSafeInteger(value)) {
-    throw new RangeError(`Cannot bencode ${value}: not a safe integer`);
+/** Writes into one buffer that grows: a folder's torrent has many thousand strings. */
+class Encoder {
+  private buffer = Buffer.alloc(1024);
+  private length = 0;
+
+  finish(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.buffer.subarray(0, this.length));
   }
-  if (typeof value === "number" || typeof value === "bigint") {
-    // A zero below zero has no sign here.
-    return void parts.push(Buffer.from(`i${BigInt(value)}e`, "latin1"));
-  }
-  if (value instanceof Uint8Array) return appendBytes(value, parts);
-  if (value instanceof Encoded) return void parts.push(value.bytes);
-  if (isList(value)) {
-    parts.push(LIST);
-    for (const element of value) append(element, parts);
-  } else {
-    parts.push(DICTIONARY);
-    for (const [key, element] of sortedEntries(value)) {
-      appendBytes(Buffer.from(key, "latin1"), parts);
-      append(element, parts);
+
+  write(value: Encodable): void {
+    if (typeof value === "string") return this.writeString(Buffer.from(value, "utf8"));
+    if (typeof value === "number" && !Number.isSafeInteger(value)) {
+      throw new RangeError(`Cannot bencode ${value}: not a safe integer`);
     }
+    // BigInt has no zero below zero, as bencoding has none.
+    if (typeof value === "number" || typeof value === "bigint") {
+      return this.writeAscii(`i${BigInt(value)}e`);
+    }
+    if (value instanceof Uint8Array) return this.writeString(value);
+    if (value instanceof Encoded) return this.writeBytes(value.bytes);
+    if (isList(value)) {
+      this.writeAscii("l");
+      for (const element of value) this.write(element);
+    } else {
+      this.writeAscii("d");
+      for (const [key, element] of sortedEntries(value)) {
+        this.writeString(Buffer.from(key, "latin1"));
+        this.write(element);
+      }
+    }
+    this.writeAscii("e");
   }
-  parts.push(END);
-}
 
-function appendBytes(bytes: Uint8Array, parts: Uint8Array[]): void {
-  parts.push(Buffer.from(`${bytes.length}:`, "latin1"), bytes);
+  private writeString(bytes: Uint8Array): void {
+    this.writeAscii(`${bytes.length}:`);
+    this.writeBytes(bytes);
+  }
+
+  private writeAscii(text: string): void {
+    this.reserve(text.length);
+    this.length += this.buffer.write(text, this.length, "latin1");
+  }
+
+  private writeBytes(bytes: Uint8Array): void {
+    this.reserve(bytes.length);
+    this.buffer.set(bytes, this.length);
+    this.length += bytes.length;
+  }
+
+  private reserve(more: number): void {
+    if (this.length + more <= this.buffer.length) return;
+    const grown = Buffer.alloc(Math.max(this.length + more, 2 * this.buffer.length));
+    grown.set(this.buffer);
+    this.buffer = grown;
+  }
 }
 
 /** A predicate of its own, since Array.isArray lets readonly lists through. */
@@ -122,10 +151,6 @@ function sortedEntries(
   }
   return entries.sort(([a], [b]) => (a < b ? -1 : 1));
 }
-
-const LIST = Buffer.from("l", "latin1");
-const DICTIONARY = Buffer.from("d", "latin1");
-const END = Buffer.from("e", "latin1");
 
 /** Decodes bytes that are one value and nothing else. Never throws; byte strings are copies. */
 export function decode(bytes: Uint8Array, limits: Limits = MESSAGE_LIMITS): Decoded {

@@ -54,7 +54,8 @@ export class Seeding {
   /** Bytes. */
   private sentBytes = 0;
   private repeatedBytes = 0;
-  private completeUntil = 0;
+  /** Milliseconds: when peers left that were complete, of late. */
+  private readonly completions: number[] = [];
   /** Whether something happened that may change what is shown, and when it was last thought over. */
   private isChanged = false;
   private shownAt = 0;
@@ -223,18 +224,21 @@ export class Seeding {
     const hungry: Leecher[] = [];
     let queued = 0;
     let complete = this.completions.length;
+    let incomplete = 0;
     for (const leecher of this.peers.values()) {
       if (leecher.isComplete) complete++;
+      else incomplete++;
       this.releaseOld(leecher, now);
       const isBlocked = now - (leecher.blockedSince ?? now) > this.tuning.stalled;
       if (isBlocked || now < leecher.passedOverUntil || leecher.isComplete) continue;
       queued += leecher.queuedBlocks * BLOCK;
       if (leecher.promised.size < this.windowOf(leecher, window)) hungry.push(leecher);
     }
+    const areLast = incomplete * LAST <= complete;
     hungry.sort((a, b) => (a.goesBefore(b) ? -1 : 1));
     for (const leecher of hungry) {
       while (leecher.promised.size < this.windowOf(leecher, window)) {
-        const piece = this.choose(leecher, queued, now);
+        const piece = this.choose(leecher, queued, areLast, now);
         if (piece === undefined) break;
         leecher.promised.set(piece, { since: now, sent: 0 });
         this.availability.promise(piece);
@@ -249,8 +253,13 @@ export class Seeding {
     return Math.min(window * leecher.boost, Math.max(window, most));
   }
 
-  /** A piece to show to a peer while so many bytes wait for the link. */
-  private choose(leecher: Leecher, queued: number, now: number): number | undefined {
+  /** A piece to show to a peer, `areLast` or not, while so many bytes wait for the link. */
+  private choose(
+    leecher: Leecher,
+    queued: number,
+    areLast: boolean,
+    now: number,
+  ): number | undefined {
     const { availability } = this;
     if (!this.isElsewhere(now)) {
       const piece = availability.findUnclaimed();
