@@ -62,6 +62,10 @@ function dictionary(bytes: Uint8Array): Dictionary {
   return decoded.value;
 }
 
+function text(value: unknown): string {
+  return value instanceof Uint8Array ? new TextDecoder().decode(value) : "no text";
+}
+
 /** The tracker's counts of a torrent. */
 async function scrape(origin: string, torrent: Uint8Array): Promise<Record<string, unknown>> {
   const infoHash = infoHashOf(torrent);
@@ -178,7 +182,7 @@ describe("A swarm", () => {
       const named = dictionary(await fetchDocument(running.origin, "/data/file.torrent"));
       const exitCode = await aria2c(into, `${running.origin}/data/file.torrent`);
       expect({
-        announce: String(named.get("announce")),
+        announce: text(named.get("announce")),
         webSeeds: named.has("url-list"),
         exitCode,
         same: readFileSync(join(into, "file")).equals(FILE),
@@ -203,7 +207,7 @@ describe("A swarm", () => {
     expect({
       exitCode,
       same,
-      seeds: Array.isArray(seeds) ? seeds.map(String) : undefined,
+      seeds: Array.isArray(seeds) ? seeds.map(text) : undefined,
     }).toEqual({
       exitCode: 0,
       same: true,
