@@ -5,6 +5,7 @@
 import type { Digests } from "../http/digest.ts";
 import { represent } from "../http/representation.ts";
 import { LONGEST_FILE, pieceLengthFor } from "../swarm/piece-length.ts";
+import { MOST_FILES } from "../swarm/torrent.ts";
 
 /** One version of one file. */
 export interface FileFacts {
@@ -45,9 +46,6 @@ export type Outcome =
 
 /** The 20 bytes by which a swarm knows what a job is about; undefined when no torrent is made of it. */
 export type InfoHashOf = (job: Job, sha1Pieces: Uint8Array) => Uint8Array | undefined;
-
-/** Files of one folder. All of their names are sent, kept and compared at once. */
-export const MOST_FILES = 10_000;
 
 /** The facts alone, to be sent and kept: an OpenFile, say, has them and more. */
 export function factsOf({ path, device, inode, size, modified }: FileFacts): FileFacts {

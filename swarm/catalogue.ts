@@ -145,10 +145,14 @@ function torrentOf(job: Job, sha1Pieces: Uint8Array): MadeTorrent {
 }
 
 function torrentFiles({ kind, path, files }: Omit<Job, "pieceLength">): TorrentFile[] {
-  return files.map((file) => ({
-    path: kind === "file" ? [] : file.path.slice(path.length + 1).split(sep),
-    length: file.size,
-  }));
+  return files.map((file) =>
+    kind === "file" ? { path: [], length: file.size } : torrentFile(path, file),
+  );
+}
+
+/** A file of the folder at `path`. */
+function torrentFile(path: string, file: FileFacts): TorrentFile {
+  return { path: file.path.slice(path.length + 1).split(sep), length: file.size };
 }
 
 /** The files below a folder in the order of their torrent, or why there is none. */
@@ -159,16 +163,10 @@ async function listFolder(root: Root, path: string): Promise<FileFacts[] | Refus
     if (++seen % BATCH === 0) await new Promise(setImmediate);
     if (found.kind === "unreadable") return refuse("The folder has files that can't be read");
     files.push(found.file);
-    if (files.length > MOST_FILES) {
-      return refuse(
-        `The folder has more than ${MOST_FILES} files, the most that a torrent has here`,
-      );
-    }
+    // Whoever judges them needs no more to refuse.
+    if (files.length > MOST_FILES) break;
   }
-  const below = (file: FileFacts): TorrentFile => ({
-    path: file.path.slice(path.length + 1).split(sep),
-    length: file.size,
-  });
+  const below = (file: FileFacts) => torrentFile(path, file);
   return files.sort((a, b) => compareFiles(below(a), below(b)));
 }
 
