@@ -1,3 +1,5 @@
+import { hash } from "./digests/hash.ts";
+import { isHasher, runHasher } from "./digests/hasher.ts";
 /**
  * rangesrv: every file below a directory by byte range.
  *
@@ -5,15 +7,12 @@
  * request, top to bottom; what each step decides is in the file it calls.
  */
 import { FileChanged, planFailure } from "./files/failure.ts";
-import { isHasher, runHasher } from "./files/hasher.ts";
 import { InFlight } from "./files/in-flight.ts";
 import { listDirectory } from "./files/listing.ts";
 import { locate, openRoot, type Root } from "./files/locate.ts";
 import { type Asked, type Exchange, respond, respondFromFile } from "./files/respond.ts";
 import { plan, planMethod, planNowhere, planSlash } from "./http/plan.ts";
 import { hasParameter, parseTarget, type Target } from "./http/target.ts";
-import { answerAtDesk, type Question, RemoteDesk } from "./service/desk.ts";
-import { hash } from "./service/hash.ts";
 import { banner, listen, listenToPeers, reservePort } from "./service/listen.ts";
 import { fail, type Log, log, print } from "./service/log.ts";
 import { type Options, parseCommandLine, USAGE } from "./service/options.ts";
@@ -29,7 +28,9 @@ import {
 } from "./service/workers.ts";
 import { type Asking, SwarmAnswers } from "./swarm/answers.ts";
 import { infoHashOf } from "./swarm/catalogue.ts";
-import { Supernode, type SwarmDesk } from "./swarm/supernode.ts";
+import { type Answer, answerAtDesk, type Question, RemoteDesk } from "./swarm/desk.ts";
+import { documentsOfFile } from "./swarm/documents/document.ts";
+import { Origin, type SwarmDesk } from "./swarm/origin.ts";
 
 /** What is served, and how. */
 export interface Site {
@@ -111,7 +112,7 @@ function answer(site: Site, exchange: Exchange): Response | Promise<Response> {
   if (place.kind === "absent") return answerNowhere(site, target, exchange);
   const refused = planMethod(method);
   if (target.trailingSlash && refused === undefined) {
-    const listing = listDirectory(root, place, target, prefix, headers);
+    const listing = listDirectory(root, place, target, prefix, headers, documentsOfFile);
     return listing.then((listed) => respond(listed, exchange));
   }
   place[Symbol.dispose]();
@@ -153,7 +154,7 @@ async function main(args: readonly string[]): Promise<void> {
     case "mistake":
       return fail(`${commandLine.reason}; see rangesrv --help`);
     case "hash":
-      return await hash(commandLine.options);
+      return await hash(commandLine.options, { infoHashOf, log, print });
     case "serve":
       return start(commandLine.options);
   }
@@ -216,24 +217,24 @@ async function start(options: Options): Promise<void> {
   const root = openRoot(options.directory, options);
   const sharedPort = workerPort();
   if (sharedPort !== undefined) {
-    const line = lineToSupervisor();
+    const line = lineToSupervisor<Question, Answer>();
     const lastCalls = { called: false };
     const shared = { lastCalls, desk: new RemoteDesk(line) };
     const server = open(root, { ...options, port: sharedPort }, log, shared);
     return obeySupervisor(server, lastCalls, line, options.grace);
   }
-  const supernode = new Supernode({ ...options, root, log, tell });
+  const origin = new Origin({ ...options, root, log, tell });
   const count = countWorkers(options.workers);
   let { port } = options;
   if (count === 1) {
-    const server = open(root, options, log, { desk: supernode });
+    const server = open(root, options, log, { desk: origin });
     port = server.port ?? port;
-    listenToPeers(supernode, options, port, log);
+    listenToPeers((where) => origin.listen(where), options, port, log);
     stopOnSignals(server, options.grace, tell);
   } else {
     port = await reservePort(options);
-    listenToPeers(supernode, options, port, log);
-    const answer = (question: Question) => answerAtDesk(supernode, question);
+    listenToPeers((where) => origin.listen(where), options, port, log);
+    const answer = (question: Question) => answerAtDesk(origin, question);
     await new Supervisor(port, count, log, tell, answer).start();
   }
   if (!options.quiet) print(banner(options, port));

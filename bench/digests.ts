@@ -3,8 +3,8 @@
  * other, each pinned to one core and the file in memory: `bun bench/digests.ts`.
  */
 import { rmSync, statSync } from "node:fs";
-import { fileJob } from "../files/digest-job.ts";
-import { hashJob } from "../files/hashing.ts";
+import { hashJob } from "../digests/hashing.ts";
+import { fileJob } from "../digests/job.ts";
 import { row, spread, table, writeFile } from "./setup.ts";
 
 const LENGTH = 1024 ** 3;

@@ -1,3 +1,10 @@
+import {
+  CAN_END_CONNECTIONS,
+  endConnection,
+  listConnections,
+  type Peer,
+  peerKey,
+} from "../os/connections.ts";
 /**
  * Responses that the runtime is streaming from a file by itself. Each is one version
  * of its file or ends early: while one is in flight its file is looked at again and
@@ -7,13 +14,6 @@
  * aborted or is gone; the runtime tells nothing of a response that is complete.
  */
 import type { OpenFile } from "./open-file.ts";
-import {
-  CAN_END_CONNECTIONS,
-  endConnection,
-  listConnections,
-  type Peer,
-  peerKey,
-} from "./sockets.ts";
 import { WatchedFile } from "./watched-file.ts";
 
 /** Milliseconds between two looks at the files in flight, when looking takes next to no time. */

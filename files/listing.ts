@@ -8,7 +8,6 @@ import type { Fields } from "../http/conditional.ts";
 import { prefersJson } from "../http/negotiate.ts";
 import { type Plan, planListing } from "../http/plan.ts";
 import { encodeName, type PathTarget } from "../http/target.ts";
-import { documentsOfFile } from "../swarm/document.ts";
 import { isLinkAllowed, isNameServed, type OpenDirectory, pathOf, type Root } from "./locate.ts";
 
 /** One line of a listing. */
@@ -23,6 +22,9 @@ export interface Entry {
   readonly documents?: Readonly<Record<string, string>>;
 }
 
+/** The kinds of the documents about a file of so many bytes. */
+export type DocumentsOf = (size: number) => readonly string[];
+
 /** Entries looked at in one go: other requests are answered in between. */
 const BATCH = 500;
 
@@ -33,11 +35,12 @@ export async function listDirectory(
   { segments }: Pick<PathTarget, "segments">,
   prefix: string,
   fields: Fields,
+  documentsOf: DocumentsOf,
 ): Promise<Plan> {
   using opened = directory;
   const entries = await readEntries(root, opened);
   if (prefersJson(fields.get("accept"))) {
-    return planListing("application/json", renderJson(entries));
+    return planListing("application/json", renderJson(entries, documentsOf));
   }
   return planListing("text/html; charset=utf-8", renderHtml(prefix, segments, entries));
 }
@@ -56,12 +59,13 @@ async function readEntries(root: Root, directory: OpenDirectory): Promise<Entry[
 }
 
 /** An array of `{ name, type, size, mtime, documents }`. */
-function renderJson(entries: readonly Entry[]): string {
-  return `${JSON.stringify(entries.map(withDocuments), undefined, 1)}\n`;
+function renderJson(entries: readonly Entry[], documentsOf: DocumentsOf): string {
+  const described = entries.map((entry) => withDocuments(entry, documentsOf));
+  return `${JSON.stringify(described, undefined, 1)}\n`;
 }
 
-function withDocuments(entry: Entry): Entry {
-  const kinds = entry.size === undefined ? [] : documentsOfFile(entry.size);
+function withDocuments(entry: Entry, documentsOf: DocumentsOf): Entry {
+  const kinds = entry.size === undefined ? [] : documentsOf(entry.size);
   if (kinds.length === 0) return entry;
   const names = kinds.map((kind) => [kind, `${entry.name}.${kind}`]);
   return { ...entry, documents: Object.fromEntries(names) };

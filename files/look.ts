@@ -4,7 +4,7 @@
  * its answer compared where it lies: no object is made of it, which is half the cost.
  */
 import { type BigIntStats, fstatSync, statSync } from "node:fs";
-import { openLibc } from "./libc.ts";
+import { openLibc } from "../os/libc.ts";
 
 const libc = openLibc({
   statx: { args: ["int", "ptr", "int", "u32", "ptr"], returns: "int" },

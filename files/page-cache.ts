@@ -9,8 +9,8 @@
  */
 import { ptr } from "bun:ffi";
 import { read, readSync } from "node:fs";
+import { openLibc } from "../os/libc.ts";
 import type { Window } from "../range.ts";
-import { openLibc } from "./libc.ts";
 import type { OpenFile } from "./open-file.ts";
 
 const RWF_NOWAIT = 8;

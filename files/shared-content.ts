@@ -6,8 +6,8 @@
 import { fstatSync } from "node:fs";
 import { sep } from "node:path";
 import type { Window } from "../range.ts";
-import type { FileFacts } from "./digest-job.ts";
 import { FileChanged } from "./failure.ts";
+import type { FileFacts } from "./identity.ts";
 import { locate, type Root } from "./locate.ts";
 import type { OpenFile } from "./open-file.ts";
 import { readAt, readResident } from "./page-cache.ts";

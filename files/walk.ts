@@ -8,7 +8,7 @@
  */
 import { type BigIntStats, lstatSync, readdirSync, statSync } from "node:fs";
 import { sep } from "node:path";
-import type { FileFacts } from "./digest-job.ts";
+import type { FileFacts } from "./identity.ts";
 import { isLinkAllowed, isNameServed, type Root } from "./locate.ts";
 
 export type Walked =

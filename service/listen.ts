@@ -1,6 +1,5 @@
 /** Where the program listens, and what it tells about it. */
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
-import type { Supernode } from "../swarm/supernode.ts";
 import type { Log } from "./log.ts";
 import type { Options } from "./options.ts";
 import { VERSION } from "./version.ts";
@@ -33,7 +32,7 @@ export function listen(
  * after the HTTP port, or any.
  */
 export function listenToPeers(
-  supernode: Supernode,
+  listenAt: (where: { readonly host: string; readonly port: number }) => number | undefined,
   { host, seedPort }: Pick<Options, "host" | "seedPort">,
   port: number,
   log: Log,
@@ -41,11 +40,11 @@ export function listenToPeers(
   const where = host ?? everywhere();
   const next = port < LAST_PORT ? port + 1 : 0;
   try {
-    supernode.listen({ host: where, port: seedPort ?? next });
+    listenAt({ host: where, port: seedPort ?? next });
   } catch (error) {
     const explained = explain(error, `seed port ${seedPort ?? next}`);
     if (seedPort !== undefined) throw explained;
-    const found = supernode.listen({ host: where, port: 0 });
+    const found = listenAt({ host: where, port: 0 });
     log(`${explained.message}; peers are told ${found}`);
   }
 }

@@ -1,4 +1,5 @@
 /** Lines for the operator, on stderr. systemd and containers add the time. */
+import { MISTAKE } from "../os/exit-code.ts";
 
 export type Log = (line: string) => void;
 
@@ -15,8 +16,5 @@ process.stderr.on("error", () => {});
 /** Ends the program over an operator's mistake: one line, exit code 2. */
 export function fail(reason: string): never {
   log(reason);
-  process.exit(2);
+  process.exit(MISTAKE);
 }
-
-/** The exit code when a second signal asks for the end at once: that of an interrupted program. */
-export const INTERRUPTED = 130;

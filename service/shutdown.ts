@@ -1,5 +1,6 @@
 /** SIGTERM and SIGINT: stop accepting, finish what is in flight, end. */
-import { INTERRUPTED, type Log } from "./log.ts";
+import { INTERRUPTED } from "../os/exit-code.ts";
+import type { Log } from "./log.ts";
 
 /** Milliseconds between two looks at what is still in flight. */
 const LOOK_EVERY = 50;

@@ -3,7 +3,7 @@
  * each this same program with one environment variable, replaces those that die,
  * drains all on SIGTERM and rolls them one by one on SIGHUP.
  *
- *     supervisor → worker   spare    spare the listener at this index (any worker can)
+ *     supervisor → worker   exclude  send the listener at this index nothing new (any worker can)
  *                           close    accept what waits, send connections away, then drain
  *                           stop     drain at once
  *                           answer   to what was asked
@@ -12,10 +12,10 @@
  *                           ask      what the supervisor alone knows
  */
 import { availableParallelism } from "node:os";
-import { spareListener, spareNoListener } from "../files/sockets.ts";
-import type { Answer, Question } from "./desk.ts";
-import { type Answered, type Asked, Line, reply } from "./line.ts";
-import { INTERRUPTED, type Log } from "./log.ts";
+import { INTERRUPTED } from "../os/exit-code.ts";
+import { type Answered, type Asked, Line, reply } from "../os/line.ts";
+import { excludeListener, excludeNoListener } from "../os/listeners.ts";
+import type { Log } from "./log.ts";
 import { drain, Signals } from "./shutdown.ts";
 
 /** Set in a worker: the port that it shares. */
@@ -30,16 +30,17 @@ const LONGEST_DELAY = 10_000;
 /** Milliseconds after which a worker didn't die young. */
 const GROWN_UP = 10_000;
 
-/** Milliseconds that a spared listener goes on accepting: a handshake begun before is over by then. */
+/** Milliseconds that an excluded listener goes on accepting: a handshake begun before is over by then. */
 const LAST_CALLS = 1_000;
 
-type ToWorker =
-  | { readonly kind: "spare"; readonly index: number; readonly count: number }
-  | { readonly kind: "spare-none" }
+type ToWorker<Answer> =
+  | { readonly kind: "exclude"; readonly index: number; readonly count: number }
+  | { readonly kind: "exclude-none" }
   | { readonly kind: "close" }
   | { readonly kind: "stop" }
   | Answered<Answer>;
-type ToSupervisor = { readonly kind: "ready" } | { readonly kind: "closed" } | Asked<Question>;
+type ToSupervisor<Question> =
+  { readonly kind: "ready" } | { readonly kind: "closed" } | Asked<Question>;
 
 /** How many processes serve: one where a port can't be shared. */
 export function countWorkers(workers: number | "auto"): number {
@@ -54,7 +55,7 @@ export function workerPort(): number | undefined {
 }
 
 /** A worker's line to its supervisor. */
-export function lineToSupervisor(): Line<Question, Answer> {
+export function lineToSupervisor<Question, Answer>(): Line<Question, Answer> {
   return new Line((message) => {
     if (!process.connected) throw new Error("the supervisor is gone");
     process.send?.(message);
@@ -70,7 +71,7 @@ export interface LastCalls {
  * Makes this process, which listens already, a worker. It drains when it is told to
  * and when its supervisor is gone; a signal to the whole group tells it once.
  */
-export function obeySupervisor(
+export function obeySupervisor<Question, Answer>(
   server: Bun.Server<undefined>,
   lastCalls: LastCalls,
   line: Line<Question, Answer>,
@@ -86,15 +87,15 @@ export function obeySupervisor(
     await drained;
     process.exit(0);
   }
-  function tell(message: ToSupervisor): void {
+  function tell(message: ToSupervisor<Question>): void {
     if (process.connected) process.send?.(message);
   }
-  process.on("message", (message: ToWorker) => {
+  process.on("message", (message: ToWorker<Answer>) => {
     switch (message.kind) {
-      case "spare":
-        return spareListener(message.index, message.count);
-      case "spare-none":
-        return spareNoListener();
+      case "exclude":
+        return excludeListener(message.index, message.count);
+      case "exclude-none":
+        return excludeNoListener();
       case "stop":
         return void end();
       case "close":
@@ -125,7 +126,7 @@ interface Worker {
 }
 
 /** Keeps `count` workers serving on `port` until a signal ends them all. */
-export class Supervisor {
+export class Supervisor<Question, Answer> {
   /** In the order in which the kernel has their listeners. */
   readonly #listening: Worker[] = [];
   readonly #running = new Set<Worker>();
@@ -160,7 +161,7 @@ export class Supervisor {
       env: { ...process.env, [WORKER]: String(this.port) },
       stdio: ["ignore", "inherit", "inherit"],
       serialization: "advanced",
-      ipc: (message: ToSupervisor) => {
+      ipc: (message: ToSupervisor<Question>) => {
         switch (message.kind) {
           case "ready":
             return ready.resolve();
@@ -225,7 +226,7 @@ export class Supervisor {
     }
   }
 
-  /** One by one: a successor listens before a worker is spared, accepts its last and closes. */
+  /** One by one: a successor listens before a worker is excluded, accepts its last and closes. */
   async #roll(): Promise<void> {
     if (this.#rolling || this.#stopping) return;
     this.#rolling = true;
@@ -237,10 +238,10 @@ export class Supervisor {
         // It died meanwhile, and has been replaced.
         if (index === -1) continue;
         const successor = this.#listening.at(-1);
-        send(successor, { kind: "spare", index, count: this.#listening.length });
+        send(successor, { kind: "exclude", index, count: this.#listening.length });
         send(worker, { kind: "close" });
         await worker.closed;
-        send(successor, { kind: "spare-none" });
+        send(successor, { kind: "exclude-none" });
       }
       this.tell("rolled");
     } catch (error) {
@@ -266,7 +267,7 @@ export class Supervisor {
 }
 
 /** A worker that has just ended can't be told, and needn't be: its end is heard next. */
-function send(worker: Worker | undefined, message: ToWorker): void {
+function send(worker: Worker | undefined, message: ToWorker<unknown>): void {
   try {
     worker?.process.send(message);
   } catch (error) {

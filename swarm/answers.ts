@@ -2,7 +2,7 @@
  * What a request is answered with besides the bytes of a file: documents about it, the
  * tracker, and the fields that tell of digests and documents.
  */
-import { DigestMemo } from "../files/digest-memo.ts";
+import { DigestMemo } from "../digests/memo.ts";
 import type { Root } from "../files/locate.ts";
 import type { OpenFile } from "../files/open-file.ts";
 import { segmentsBelow } from "../files/shared-content.ts";
@@ -20,10 +20,10 @@ import {
   planDocument,
   planPending,
   planRefused,
-} from "./document.ts";
-import { linkField } from "./link.ts";
-import type { SwarmDesk } from "./supernode.ts";
-import { parseTrackerUrl } from "./tracker-route.ts";
+} from "./documents/document.ts";
+import { linkField } from "./documents/link.ts";
+import type { SwarmDesk } from "./origin.ts";
+import { parseTrackerUrl } from "./tracker/route.ts";
 
 /** A request, and where it came from. */
 export interface Asking {

@@ -3,24 +3,24 @@
  * what an info hash that a peer names stands for.
  */
 import { basename, sep } from "node:path";
-import { type FileFacts, fileJob, type Job } from "../files/digest-job.ts";
-import type { DigestKeeper } from "../files/digests.ts";
+import { fileJob, type Job } from "../digests/job.ts";
+import type { DigestKeeper } from "../digests/keeper.ts";
+import type { Obtained, Unobtained } from "../digests/obtained.ts";
+import { MOST_FILES, pieceLengthFor } from "../digests/piece-length.ts";
+import { type FileFacts } from "../files/identity.ts";
 import { locate, type Root } from "../files/locate.ts";
-import type { Obtained, Unobtained } from "../files/obtained.ts";
 import { SharedContent, shareFiles } from "../files/shared-content.ts";
 import { walk } from "../files/walk.ts";
-import type { Subject } from "./document.ts";
-import { pieceLengthFor } from "./piece-length.ts";
 import {
   compareFiles,
   type MadeTorrent,
   makeTorrent,
-  MOST_FILES,
   type Refused,
   refuseFiles,
   type TorrentFile,
-} from "./torrent.ts";
-import type { Seed } from "./upload.ts";
+} from "./bittorrent/torrent.ts";
+import type { Subject } from "./documents/document.ts";
+import type { Seed } from "./seeder/upload.ts";
 
 /** What documents can be made of, or why they can't now, or can't at all. */
 export type Described =

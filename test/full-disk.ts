@@ -1,6 +1,6 @@
 /** Keeps digests of 40 files in the directory that is its argument, and says what became of them. */
-import { fileJob } from "../files/digest-job.ts";
-import { DigestStore } from "../files/digest-store.ts";
+import { fileJob } from "../digests/job.ts";
+import { DigestStore } from "../digests/store.ts";
 
 const lines: string[] = [];
 const store = new DigestStore({

@@ -1,9 +1,9 @@
+import { hashTree, signalOfOperator } from "../digests/hash.ts";
+import { Meter } from "../digests/progress.ts";
 /** `rangesrv hash` on its own, for tests from source: a directory and a state directory. */
-import { DigestStore } from "../files/digest-store.ts";
+import { DigestStore } from "../digests/store.ts";
 import { openRoot } from "../files/locate.ts";
-import { hashTree, signalOfOperator } from "../service/hash.ts";
 import { log, print } from "../service/log.ts";
-import { Meter } from "../service/progress.ts";
 
 const [directory = "", state] = process.argv.slice(2);
 const store = new DigestStore({ directory: state, infoHashOf: () => undefined, log });

@@ -1,10 +1,40 @@
 /**
- * The rules of the house: range.ts and http/ decide and do nothing else, and only
- * files/ names the disk. deploy/, test/ and bench/ are not part of the program.
+ * The rules of the house: imports point one way, range.ts and http/ decide and do
+ * nothing else, and only os/, files/ and digests/ name the disk. deploy/, test/ and
+ * bench/ are not part of the program.
  */
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join, posix } from "node:path";
+
+/** Every room, and the rooms that it may import from besides itself. */
+const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  "range.ts": [],
+  http: ["range.ts"],
+  os: [],
+  files: ["os", "http", "range.ts"],
+  digests: ["files", "os", "http", "range.ts"],
+  "swarm/bittorrent": ["digests", "http"],
+  "swarm/documents": ["swarm/bittorrent", "digests", "http"],
+  "swarm/tracker": ["swarm/bittorrent"],
+  "swarm/seeder": ["swarm/bittorrent", "os"],
+  swarm: [
+    ...["swarm/bittorrent", "swarm/documents", "swarm/tracker", "swarm/seeder"],
+    ...["digests", "files", "os", "http", "range.ts"],
+  ],
+  service: ["files", "os", "package.json"],
+  "server.ts": ["service", "swarm", "swarm/documents", "digests", "files", "http"],
+};
+
+/** The rooms whose files name the disk. */
+const DISK_ROOMS = ["os", "files", "digests"];
+
+/** The most particular room that a path is in: its own name at the top level. */
+function roomOf(path: string): string {
+  const [first = "", second = "", ...rest] = path.split("/");
+  const inner = `${first}/${second}`;
+  return rest.length > 0 && inner in ROOMS ? inner : first;
+}
 
 const IMPORTED = /\b(?:from|import|require)\s*\(?\s*["'`]([^"'`]+)/g;
 const IMPURE =
@@ -13,14 +43,16 @@ const DISK = /\bnode:fs\b|["'`]fs\b|\bBun\.file\b/g;
 
 /** What the source `text` at `path` has that it must not have. */
 function violations(path: string, text: string): string[] {
-  const disk = path.startsWith("files/") ? [] : [...text.matchAll(DISK)].map(([name]) => name);
-  if (path !== "range.ts" && !path.startsWith("http/")) return disk;
-  const impure = [...text.matchAll(IMPURE)].map(([name]) => name);
+  const room = roomOf(path);
+  const rooms = [room, ...(ROOMS[room] ?? [])];
+  const isPure = room === "range.ts" || room === "http";
   const imports = [...text.matchAll(IMPORTED)].map(([, name = ""]) => name);
   const outside = imports.filter((name) => {
-    const place = name.startsWith(".") ? posix.join(posix.dirname(path), name) : name;
-    return place !== "range.ts" && !/^http\/[^/]/.test(place);
+    if (!name.startsWith(".")) return isPure;
+    return !rooms.includes(roomOf(posix.join(posix.dirname(path), name)));
   });
+  const impure = isPure ? [...text.matchAll(IMPURE)].map(([name]) => name) : [];
+  const disk = DISK_ROOMS.includes(room) ? [] : [...text.matchAll(DISK)].map(([name]) => name);
   return [...outside, ...impure, ...disk];
 }
 
@@ -28,7 +60,7 @@ test.each<[string, string, string, string[]]>([
   // range.ts and http/ import nothing but themselves
   ["range.ts", "http/a.ts", 'import { parseRange } from "../range.ts";', []],
   ["a neighbour", "http/a.ts", 'import type { B } from "./b.ts";', []],
-  ["http/ from range.ts", "range.ts", 'import { a } from "./http/a.ts";', []],
+  ["http/ from range.ts", "range.ts", 'import { a } from "./http/a.ts";', ["./http/a.ts"]],
   ["bun", "http/a.ts", 'import { serve } from "bun";', ["bun"]],
   ["a part of bun", "http/a.ts", 'import "bun:sqlite";', ["bun:sqlite"]],
   ["node", "http/a.ts", "import { join } from 'node:path';", ["node:path"]],
@@ -43,6 +75,22 @@ test.each<[string, string, string, string[]]>([
     ["../files/range.ts"],
   ],
   ["a folder like http/", "range.ts", 'import { a } from "./https/a.ts";', ["./https/a.ts"]],
+  // Imports point one way
+  ["files/ from digests/", "digests/a.ts", 'import { a } from "../files/a.ts";', []],
+  ["digests/ from files/", "files/a.ts", 'import "../digests/a.ts";', ["../digests/a.ts"]],
+  ["swarm/ from files/", "files/a.ts", 'import "../swarm/a.ts";', ["../swarm/a.ts"]],
+  ["files/ from os/", "os/a.ts", 'import "../files/a.ts";', ["../files/a.ts"]],
+  ["a room in swarm/ from swarm/", "swarm/a.ts", 'import "./tracker/b.ts";', []],
+  ["swarm/ from a room in it", "swarm/seeder/a.ts", 'import "../b.ts";', ["../b.ts"]],
+  ["tracker/ from seeder/", "swarm/seeder/a.ts", 'import "../tracker/b.ts";', ["../tracker/b.ts"]],
+  ["bittorrent/ from seeder/", "swarm/seeder/a.ts", 'import "../bittorrent/b.ts";', []],
+  [
+    "service/ from swarm/",
+    "swarm/a.ts",
+    'import type { A } from "../service/a.ts";',
+    ["../service/a.ts"],
+  ],
+  ["service/ from server.ts", "server.ts", 'import { a } from "./service/a.ts";', []],
   // They read no clock, draw no random number, ask no runtime
   ["a clock", "http/a.ts", "const now = Date.now();", ["Date.now"]],
   ["a date of now", "http/a.ts", "new Date()", ["Date()"]],
@@ -54,7 +102,7 @@ test.each<[string, string, string, string[]]>([
   ["the runtime", "http/a.ts", "Bun.version", ["Bun.version"]],
   ["the process", "http/a.ts", "process.env", ["process.env"]],
   ["all of these elsewhere", "service/a.ts", "Date.now(Bun.version, process.env)", []],
-  // Only files/ names the disk
+  // Only os/, files/ and digests/ name the disk
   ["the disk in files/", "files/a.ts", 'import "node:fs"; Bun.file("a")', []],
   ["the disk", "server.ts", 'import { openSync } from "node:fs";', ["node:fs"]],
   ["the disk by promise", "web/a.ts", 'import "node:fs/promises";', ["node:fs"]],
@@ -71,6 +119,7 @@ test("The program keeps the rules", () => {
     .filter((path) => !/^(?:node_modules|dist|deploy|test|bench)\/|\.test\.ts$/.test(path));
   expect(sources).toContain("range.ts");
   expect(sources).toContain("http/plan.ts");
+  expect([...new Set(sources.map(roomOf))].sort()).toEqual(Object.keys(ROOMS).sort());
   const found = sources.flatMap((path) =>
     violations(path, readFileSync(join(root, path), "utf8")).map((what) => `${path}: ${what}`),
   );

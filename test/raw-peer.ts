@@ -1,9 +1,9 @@
 /** A BitTorrent peer that says what a test wants, and the torrent that it wants. */
-import { encode, Encoded } from "../swarm/bencode.ts";
-import { Seeder, type SeederOptions } from "../swarm/seeder.ts";
-import type { Torrent } from "../swarm/torrent.ts";
-import type { Seed } from "../swarm/upload.ts";
-import { writeHandshake } from "../swarm/wire.ts";
+import { encode, Encoded } from "../swarm/bittorrent/bencode.ts";
+import type { Torrent } from "../swarm/bittorrent/torrent.ts";
+import { Seeder, type SeederOptions } from "../swarm/seeder/seeder.ts";
+import type { Seed } from "../swarm/seeder/upload.ts";
+import { writeHandshake } from "../swarm/seeder/wire.ts";
 import { offsetBytes } from "./site.ts";
 
 /** A torrent of one file. */

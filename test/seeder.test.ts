@@ -2,7 +2,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { encode } from "../swarm/bencode.ts";
+import { encode } from "../swarm/bittorrent/bencode.ts";
 import { run, testWith } from "./clients.ts";
 import { makeSample, type Sample, seed, type Seeding } from "./raw-peer.ts";
 import { temporaryDirectory } from "./site.ts";

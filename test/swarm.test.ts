@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { chmodSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
-import { decode, type Dictionary } from "../swarm/bencode.ts";
+import { decode, type Dictionary } from "../swarm/bittorrent/bencode.ts";
 import { type Running, startBinary } from "./binary.ts";
 import { LIBTORRENT, PYTHON, run, testWith } from "./clients.ts";
 import { offsetBytes, settle, temporaryDirectory, writeSettled } from "./site.ts";

@@ -2,10 +2,10 @@
 import { expect, setDefaultTimeout } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type EncodableRecord, encode } from "../swarm/bencode.ts";
-import { pieceLengthFor } from "../swarm/piece-length.ts";
-import { answerTracker, parseTrackerUrl } from "../swarm/tracker-route.ts";
-import { Tracker } from "../swarm/tracker.ts";
+import { pieceLengthFor } from "../digests/piece-length.ts";
+import { type EncodableRecord, encode } from "../swarm/bittorrent/bencode.ts";
+import { answerTracker, parseTrackerUrl } from "../swarm/tracker/route.ts";
+import { Tracker } from "../swarm/tracker/tracker.ts";
 import { LIBTORRENT, PYTHON, run, testWith } from "./clients.ts";
 import { offsetBytes, temporaryDirectory } from "./site.ts";
 

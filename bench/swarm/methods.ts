@@ -1,7 +1,7 @@
 /** The ways to get one file to many hosts that are compared. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { pieceLengthFor } from "../../swarm/piece-length.ts";
+import { pieceLengthFor } from "../../digests/piece-length.ts";
 import { type Host, inHost } from "./network.ts";
 import { type Course, type Race, race, type Runner, whenStarted } from "./race.ts";
 

@@ -1,0 +1,328 @@
+/** Digests as a serving process asks for them, of a real hasher. */
+import { expect, setDefaultTimeout, test } from "bun:test";
+import {
+  appendFileSync,
+  fstatSync,
+  openSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import type { FileFacts } from "../files/identity.ts";
+import { OpenFile } from "../files/open-file.ts";
+import { offsetBytes, settle, temporaryDirectory, writeSettled } from "../test/site.ts";
+import { type HasherOptions, HasherProcess } from "./hasher-process.ts";
+import { DigestKeeper, type KeeperOptions } from "./keeper.ts";
+
+setDefaultTimeout(30_000);
+
+const HASHER = [process.execPath, join(import.meta.dir, "..", "test", "hasher.ts")];
+
+function startKeeper(options: Partial<KeeperOptions & HasherOptions> = {}) {
+  const lines: string[] = [];
+  const log = (line: string) => void lines.push(line);
+  const hasher = new HasherProcess({ command: HASHER, directory: undefined, log, ...options });
+  const keeper = new DigestKeeper({ hasher, tell: log, ...options });
+  return { keeper, hasher, lines, [Symbol.dispose]: () => keeper[Symbol.dispose]() };
+}
+
+function open(path: string): OpenFile {
+  const descriptor = openSync(path, "r");
+  return new OpenFile(descriptor, path, "name", fstatSync(descriptor, { bigint: true }));
+}
+
+function sha256(bytes: Uint8Array): string {
+  return new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+}
+
+function hex(bytes: Uint8Array | undefined): string | undefined {
+  return bytes && Buffer.from(bytes).toString("hex");
+}
+
+/** A file of so many bytes that takes no space, and too long to be hashed while a test runs. */
+function writeSparse(path: string, length = 2 ** 39): OpenFile {
+  writeFileSync(path, "");
+  truncateSync(path, length);
+  settle(path);
+  return open(path);
+}
+
+/** Asks until there is an answer. */
+async function wait<T extends { kind: string }>(ask: () => Promise<T>): Promise<T> {
+  for (;;) {
+    const obtained = await ask();
+    if (obtained.kind !== "pending") return obtained;
+  }
+}
+
+test("A file's digests are obtained, then known, and found again by its info hash", async () => {
+  const path = join(temporaryDirectory(), "file");
+  const directory = temporaryDirectory();
+  const bytes = offsetBytes(200_000);
+  writeSettled(path, bytes);
+  using file = open(path);
+  using first = startKeeper({ directory });
+  const before = first.keeper.known(file);
+  const obtained = await wait(() => first.keeper.obtain(file));
+  const known = first.keeper.known(file);
+  if (known === undefined) throw new Error("Nothing is known");
+  using second = startKeeper({ directory });
+  const infoHash = new Bun.CryptoHasher("sha1");
+  infoHash.update(path).update(known.sha1Pieces);
+  const job = await second.keeper.find(infoHash.digest());
+  expect({
+    before,
+    obtained,
+    known: hex(known.sha256),
+    pieces: [known.pieceLength, known.sha1Pieces.length, known.sha256Pieces.length],
+    job: job?.files,
+    nobody: await second.keeper.find(new Uint8Array(20)),
+    lines: [...first.lines, ...second.lines],
+  }).toEqual({
+    before: undefined,
+    obtained: { kind: "known", digests: known },
+    known: sha256(bytes),
+    pieces: [65536, 80, 32],
+    job: [{ path, device: file.device, inode: file.inode, size: 200_000, modified: file.modified }],
+    nobody: undefined,
+    lines: [],
+  });
+});
+
+test("A folder's pieces are obtained", async () => {
+  const path = temporaryDirectory();
+  writeSettled(join(path, "a"), offsetBytes(70_000));
+  writeSettled(join(path, "b"), offsetBytes(70_000, "b"));
+  using a = open(join(path, "a"));
+  using b = open(join(path, "b"));
+  using started = startKeeper({ memory: 0 });
+  const obtained = await wait(() => started.keeper.obtainFolder(path, [a, b], 131072));
+  const all = Buffer.concat([offsetBytes(70_000), offsetBytes(70_000, "b")]);
+  const sha1 = (piece: Uint8Array) => new Bun.CryptoHasher("sha1").update(piece).digest("hex");
+  expect(obtained.kind === "known" ? hex(obtained.digests.sha1Pieces) : obtained).toEqual(
+    sha1(all.subarray(0, 131072)) + sha1(all.subarray(131072)),
+  );
+});
+
+test.each<[string, (path: string) => void]>([
+  ["written to in place", (path) => writeSettled(path, "NEW")],
+  ["grown", (path) => appendFileSync(path, "more")],
+  ["touched", (path) => settle(path, 1_000_000_001)],
+  [
+    "replaced by one of the same size and date",
+    (path) => {
+      writeSettled(`${path}.new`, "NEW");
+      renameSync(`${path}.new`, path);
+    },
+  ],
+])("Nothing is known of a file that was %s", async (what, change) => {
+  const path = join(temporaryDirectory(), "file");
+  writeSettled(path, "OLD");
+  if (what.startsWith("written")) settle(path, 999_999_999);
+  using old = open(path);
+  using started = startKeeper();
+  await wait(() => started.keeper.obtain(old));
+  change(path);
+  using changed = open(path);
+  expect({
+    changed: started.keeper.known(changed),
+    old: hex(started.keeper.known(old)?.sha256),
+  }).toEqual({ changed: undefined, old: sha256(Buffer.from("OLD")) });
+});
+
+test("A file that changed after it was opened has no digests, and the new version has", async () => {
+  const path = join(temporaryDirectory(), "file");
+  writeSettled(path, "OLD");
+  settle(path, 999_999_999);
+  using old = open(path);
+  writeSettled(path, "NEW");
+  using changed = open(path);
+  using started = startKeeper();
+  const obtained = await started.keeper.obtain(old);
+  const after = await wait(() => started.keeper.obtain(changed));
+  expect([
+    obtained,
+    started.keeper.known(old),
+    after.kind === "known" && hex(after.digests.sha256),
+  ]).toEqual([
+    { kind: "pending", percent: 0, retryAfter: 2 },
+    undefined,
+    sha256(Buffer.from("NEW")),
+  ]);
+});
+
+test("begin hashes in the background what has settled; a date in the future never does", async () => {
+  const directory = temporaryDirectory();
+  writeSettled(join(directory, "file"), "OLD");
+  writeFileSync(join(directory, "fresh"), "NEW");
+  settle(join(directory, "fresh"), 10_000_000_000);
+  using file = open(join(directory, "file"));
+  using fresh = open(join(directory, "fresh"));
+  using started = startKeeper();
+  started.keeper.begin(fresh);
+  const unasked = started.hasher.pid;
+  started.keeper.begin(file);
+  while (started.keeper.known(file) === undefined) await new Promise(setImmediate);
+  expect({
+    unasked,
+    known: hex(started.keeper.known(file)?.sha256),
+    fresh: await started.keeper.obtain(fresh),
+    folder: await started.keeper.obtainFolder(directory, [file, fresh], 65536),
+  }).toEqual({
+    unasked: undefined,
+    known: sha256(Buffer.from("OLD")),
+    fresh: { kind: "pending", percent: 0, retryAfter: 2 },
+    folder: { kind: "pending", percent: 0, retryAfter: 2 },
+  });
+});
+
+test("Files too large, and folders of too many, have none and are not read", async () => {
+  const path = join(temporaryDirectory(), "file");
+  writeSettled(path, "OLD");
+  using file = open(path);
+  const { device, inode, modified } = file;
+  const large: FileFacts = { path, device, inode, modified, size: 1024 ** 4 + 1 };
+  using started = startKeeper();
+  started.keeper.begin(large);
+  expect([
+    await started.keeper.obtain(large),
+    await started.keeper.obtainFolder(
+      "/",
+      Array.from({ length: 10_001 }, () => file),
+      65536,
+    ),
+    started.hasher.pid,
+  ]).toEqual([{ kind: "too-large" }, { kind: "too-large" }, undefined]);
+});
+
+test("A failure of the disk is told, and not tried again at once", async () => {
+  const path = `${temporaryDirectory()}/${"x".repeat(300)}`;
+  const file = { path, device: 1n, inode: 1n, size: 5, modified: 1n };
+  using started = startKeeper();
+  const first = await wait(() => started.keeper.obtain(file));
+  started.keeper.begin(file);
+  expect([first, await started.keeper.obtain(file), started.keeper.known(file)]).toEqual([
+    expect.objectContaining({ kind: "unreadable", code: "ENAMETOOLONG" }),
+    expect.objectContaining({ kind: "unreadable", code: "ENAMETOOLONG" }),
+    undefined,
+  ]);
+});
+
+test("While one is long, others are answered; it is pending, with percent and progress", async () => {
+  const directory = temporaryDirectory();
+  using long = writeSparse(join(directory, "long"));
+  writeSettled(join(directory, "short"), "SHORT");
+  using short = open(join(directory, "short"));
+  using started = startKeeper();
+  started.keeper.begin(long);
+  while (started.keeper.progress() === undefined) await new Promise(setImmediate);
+  const obtained = await wait(() => started.keeper.obtain(short));
+  expect([obtained.kind, started.keeper.progress(), await started.keeper.obtain(long)]).toEqual([
+    "known",
+    { path: long.path, percent: 0 },
+    { kind: "pending", percent: 0, retryAfter: 60 },
+  ]);
+});
+
+test("A hasher that dies is a line; what it was asked fails softly, and another is started", async () => {
+  const directory = temporaryDirectory();
+  using long = writeSparse(join(directory, "long"));
+  writeSettled(join(directory, "short"), "SHORT");
+  using short = open(join(directory, "short"));
+  using started = startKeeper({ delay: 50 });
+  const { keeper, hasher, lines } = started;
+  keeper.begin(long);
+  while (keeper.progress() === undefined) await new Promise(setImmediate);
+  const waiting = keeper.obtain(long);
+  const finding = keeper.find(new Uint8Array(20));
+  const pid = hasher.pid ?? 0;
+  process.kill(pid, "SIGKILL");
+  const lost = [await waiting, await finding];
+  while (lines.length === 0) await new Promise(setImmediate);
+  const during = [keeper.progress(), hasher.pid, (await keeper.obtain(short)).kind];
+  const after = await wait(() => keeper.obtain(short));
+  expect({ lost, during, after: after.kind, another: hasher.pid !== pid, lines }).toEqual({
+    lost: [{ kind: "pending", percent: 0, retryAfter: 1 }, undefined],
+    during: [undefined, undefined, "pending"],
+    after: "known",
+    another: true,
+    lines: [`hasher ${pid} ended with SIGKILL; starting none for 0.05 s`],
+  });
+});
+
+test("A hasher that can't be started is a line, and everything is pending", async () => {
+  const path = join(temporaryDirectory(), "file");
+  writeSettled(path, "OLD");
+  using file = open(path);
+  using started = startKeeper({ command: ["/nonexistent"] });
+  started.keeper.begin(file);
+  expect([await started.keeper.obtain(file), started.lines]).toEqual([
+    { kind: "pending", percent: 0, retryAfter: 1 },
+    [expect.stringMatching(/^cannot start a hasher \(.*\); starting none for 1 s$/)],
+  ]);
+});
+
+test("No more wait in the background than the bound; what somebody waits for isn't counted", async () => {
+  const directory = temporaryDirectory();
+  using long = writeSparse(join(directory, "long"));
+  const files = Array.from({ length: 6 }, (_, n) => {
+    writeSettled(join(directory, `${n}`), `${n}`);
+    return open(join(directory, `${n}`));
+  });
+  using started = startKeeper({ backlog: 3 });
+  const { keeper } = started;
+  keeper.begin(long);
+  for (const file of files) keeper.begin(file);
+  keeper.begin(long);
+  // Those that wait are hashed before the one that is asked for now is begun in the background.
+  const last = files.at(-1);
+  const obtained = last && (await wait(() => keeper.obtain(last)));
+  expect({ obtained: obtained?.kind, waiting: keeper.waiting }).toEqual({
+    obtained: "known",
+    waiting: 3,
+  });
+  for (const file of files) file.release();
+});
+
+test("An idle hasher is ended, and another started when there is something to do", async () => {
+  const path = join(temporaryDirectory(), "file");
+  writeSettled(path, "OLD");
+  using file = open(path);
+  using started = startKeeper({ idle: 0 });
+  const { keeper, hasher, lines } = started;
+  await wait(() => keeper.obtain(file));
+  while (hasher.pid !== undefined) await new Promise(setImmediate);
+  expect([await keeper.find(new Uint8Array(20)), lines]).toEqual([undefined, []]);
+});
+
+test.if(process.platform === "linux")("A hasher ends when its parent is gone", async () => {
+  const path = join(temporaryDirectory(), "long");
+  writeSparse(path).release();
+  const script = `
+    import { DigestKeeper } from "${join(import.meta.dir, "keeper.ts")}";
+    import { HasherProcess } from "${join(import.meta.dir, "hasher-process.ts")}";
+    import { statSync } from "node:fs";
+    const { dev, ino, size, mtimeNs } = statSync(process.argv[1], { bigint: true });
+    const facts = { path: process.argv[1], device: dev, inode: ino, size: Number(size), modified: mtimeNs };
+    const command = JSON.parse(process.argv[2]);
+    const hasher = new HasherProcess({ command, log() {} });
+    const keeper = new DigestKeeper({ hasher, tell() {} });
+    keeper.begin(facts);
+    while (keeper.progress() === undefined) await new Promise(setImmediate);
+    process.stdout.write(String(hasher.pid));
+    setInterval(() => {}, 1000);
+  `;
+  await using parent = Bun.spawn([process.execPath, "-e", script, path, JSON.stringify(HASHER)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const reader = parent.stdout.getReader();
+  const { value } = await reader.read();
+  const pid = Number(new TextDecoder().decode(value));
+  parent.kill("SIGKILL");
+  while (statSync(`/proc/${pid}`, { throwIfNoEntry: false }) !== undefined) {
+    await new Promise(setImmediate);
+  }
+  expect(pid).toBeGreaterThan(1);
+});

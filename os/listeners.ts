@@ -1,0 +1,66 @@
+/**
+ * Listeners that share a port: new connections can be kept from one that is about to
+ * close. Linux only; elsewhere nothing here has an effect.
+ */
+import { ptr } from "bun:ffi";
+import { listDescriptors } from "./descriptors.ts";
+import { openLibc } from "./libc.ts";
+
+// The kernel's numbers on x64 and arm64.
+const SOL_SOCKET = 1;
+const SO_ACCEPTCONN = 30;
+const SO_ATTACH_REUSEPORT_CBPF = 51;
+const SO_DETACH_REUSEPORT_BPF = 68;
+
+const libc = openLibc({
+  getsockopt: { args: ["int", "int", "int", "ptr", "ptr"], returns: "int" },
+  setsockopt: { args: ["int", "int", "int", "ptr", "u32"], returns: "int" },
+});
+
+/**
+ * Listeners that share a port stand in the kernel in the order in which they were
+ * opened; when one is closed, the last takes its place. New connections go to all
+ * `count` of them but the one at `index`, until {@link excludeNoListener}. Without
+ * this, those that a closing listener hasn't accepted are reset.
+ */
+export function excludeListener(index: number, count: number): void {
+  const listener = findListener();
+  if (listener === undefined || count < 2) return;
+  // Draw a number below count - 1, and step over the index.
+  const program = new Uint32Array(
+    [
+      instruction(0x20, 0xfffff038), // A = random
+      instruction(0x94, count - 1), // A %= count - 1
+      instruction(0x35, index, 0, 1), // if A >= index:
+      instruction(0x04, 1), //            A += 1
+      instruction(0x16, 0), // return A
+    ].flat(),
+  );
+  // struct sock_fprog: number of instructions (2), padding (6), their address (8)
+  const fprog = new BigUint64Array([BigInt(program.length / 2), BigInt(ptr(program))]);
+  libc?.setsockopt(listener, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, fprog, fprog.byteLength);
+}
+
+/** New connections go to every listener again. */
+export function excludeNoListener(): void {
+  const listener = findListener();
+  if (listener === undefined) return;
+  libc?.setsockopt(listener, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, new Int32Array(1), 4);
+}
+
+/** struct sock_filter: code (2), jump if true (1), jump if false (1), operand (4). */
+function instruction(code: number, operand: number, ifTrue = 0, ifFalse = 0): [number, number] {
+  return [code | (ifTrue << 16) | (ifFalse << 24), operand];
+}
+
+/** The descriptor of the one socket of this process that listens. */
+function findListener(): number | undefined {
+  const accepts = new Int32Array(1);
+  const length = new Uint32Array(1);
+  return listDescriptors()?.find((descriptor) => {
+    length[0] = accepts.byteLength;
+    accepts[0] = 0;
+    libc?.getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, accepts, length);
+    return accepts[0] === 1;
+  });
+}

@@ -1,0 +1,223 @@
+import { LONGEST_FILE } from "../../digests/piece-length.ts";
+/**
+ * Documents about a file or folder, each at its path with a suffix.
+ *
+ * | document      | of a file               | of a folder | media type                |
+ * | ------------- | ----------------------- | ----------- | ------------------------- |
+ * | `NAME.torrent` | of one byte and more   | yes         | application/x-bittorrent  |
+ * | `NAME.magnet` | of one byte and more    | yes         | text/plain                |
+ * | `NAME.meta4`  | yes                     |             | application/metalink4+xml |
+ * | `NAME.sha256` | yes                     |             | text/plain                |
+ *
+ * Nobody has read a file longer than {@link LONGEST_FILE} for its digests: it has none of them.
+ */
+import { evaluatePreconditions, type Fields } from "../../http/conditional.ts";
+import type { Digests } from "../../http/digest.ts";
+import { attachment } from "../../http/disposition.ts";
+import { type Plan, refuse } from "../../http/plan.ts";
+import { formatPath } from "../../http/target.ts";
+import {
+  formatTorrent,
+  type MadeTorrent,
+  type Refused,
+  type Sources,
+} from "../bittorrent/torrent.ts";
+import { formatChecksum } from "./checksum.ts";
+import { formatMagnet } from "./magnet.ts";
+import { formatMetalink } from "./metalink.ts";
+
+/** The suffix behind the dot. */
+export type DocumentKind = "torrent" | "meta4" | "sha256" | "magnet";
+
+const MEDIA_TYPES: Readonly<Record<DocumentKind, string>> = {
+  meta4: "application/metalink4+xml",
+  torrent: "application/x-bittorrent",
+  magnet: "text/plain; charset=utf-8",
+  sha256: "text/plain; charset=utf-8",
+};
+
+export function documentMediaType(kind: DocumentKind): string {
+  return MEDIA_TYPES[kind];
+}
+
+/** Which document a path asks for, where no file has that name. */
+export interface DocumentTarget {
+  readonly kind: DocumentKind;
+  /** Of the file or folder that it is about. */
+  readonly segments: readonly string[];
+}
+
+/** Reads the suffix of the last name; undefined when it is none, or all of the name. */
+export function documentOf(segments: readonly string[]): DocumentTarget | undefined {
+  const [, name, suffix] = /^(.+)\.(.+)$/s.exec(segments.at(-1) ?? "") ?? [];
+  if (name === undefined || !isKind(suffix)) return undefined;
+  return { kind: suffix, segments: [...segments.slice(0, -1), name] };
+}
+
+function isKind(suffix: string | undefined): suffix is DocumentKind {
+  return suffix !== undefined && Object.hasOwn(MEDIA_TYPES, suffix);
+}
+
+/** The documents of a file of `length` bytes. */
+export function documentsOfFile(length: number): readonly DocumentKind[] {
+  if (length > LONGEST_FILE) return NONE;
+  return length === 0 ? WITHOUT_TORRENT : EVERY;
+}
+
+const EVERY: readonly DocumentKind[] = ["meta4", "torrent", "magnet", "sha256"];
+/** A torrent has at least one piece. */
+const WITHOUT_TORRENT: readonly DocumentKind[] = ["meta4", "sha256"];
+const NONE: readonly DocumentKind[] = [];
+
+/** What a document is about. */
+export interface Subject {
+  /** Decoded names below the prefix, at least one. */
+  readonly segments: readonly string[];
+  /** Undefined for a folder. */
+  readonly digests: Digests | undefined;
+  readonly torrent: MadeTorrent;
+}
+
+/** What documents name. Every URL of a tree is that of the prefix there, with its slash. */
+export interface Places {
+  readonly here: string;
+  /** Other servers of the same tree, the best first. */
+  readonly mirrors: readonly string[];
+  /** Trees that torrents name as web seeds: some of those above, or none. */
+  readonly webSeeds: readonly string[];
+  /** URL of the tracker. */
+  readonly announce: string | undefined;
+}
+
+/** How a client came to a document: at its own URL, or at the file's, naming its media type in Accept. */
+export type Asked = "by-name" | "by-accept";
+
+/** A document as it is sent. */
+export interface Document {
+  readonly kind: DocumentKind;
+  /** To save it under. */
+  readonly name: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Strong: it comes from the bytes. */
+  readonly entityTag: string;
+  readonly asked: Asked;
+}
+
+export type MadeDocument = { readonly kind: "document"; readonly document: Document } | Refused;
+
+export function makeDocument(
+  kind: DocumentKind,
+  subject: Subject,
+  places: Places,
+  asked: Asked,
+): MadeDocument {
+  const content = makeContent(kind, subject, places, asked);
+  if (content.kind === "refused") return content;
+  const bytes = new Uint8Array(content.bytes);
+  const digest = new Bun.CryptoHasher("sha256").update(bytes).digest("base64url");
+  const name = `${subject.segments.at(-1)}.${kind}`;
+  const document = { kind, name, bytes, entityTag: `"${digest.slice(0, 22)}"`, asked };
+  return { kind: "document", document };
+}
+
+type MadeContent = { readonly kind: "content"; readonly bytes: Uint8Array } | Refused;
+
+function makeContent(
+  kind: DocumentKind,
+  subject: Subject,
+  places: Places,
+  asked: Asked,
+): MadeContent {
+  const { segments, digests, torrent } = subject;
+  const name = segments.at(-1) ?? "";
+  switch (kind) {
+    case "torrent":
+      if (torrent.kind === "refused") return torrent;
+      return { kind: "content", bytes: formatTorrent(torrent.torrent, sources(subject, places)) };
+    case "magnet":
+      if (torrent.kind === "refused") return torrent;
+      return text(`${formatMagnet(torrent.torrent, sources(subject, places))}\n`);
+    case "sha256":
+      if (digests === undefined) return noneOfFolder(kind);
+      return text(formatChecksum(digests.sha256, name));
+    case "meta4": {
+      if (digests === undefined) return noneOfFolder(kind);
+      const metalink = formatMetalink(name, digests, {
+        urls: [places.here, ...places.mirrors].map((root) => formatPath(root, segments, false)),
+        // Who asked for the file must be done when it is there: given a torrent, aria2 goes on seeding.
+        torrent:
+          torrent.kind === "torrent" && asked === "by-name"
+            ? formatPath(places.here, [...segments.slice(0, -1), `${name}.torrent`], false)
+            : undefined,
+      });
+      return metalink.kind === "refused" ? metalink : text(metalink.text);
+    }
+  }
+}
+
+function text(content: string): MadeContent {
+  return { kind: "content", bytes: Buffer.from(content, "utf8") };
+}
+
+function noneOfFolder(kind: DocumentKind): Refused {
+  return { kind: "refused", reason: `A folder has no .${kind}` };
+}
+
+function sources({ segments, digests }: Subject, { webSeeds, announce }: Places): Sources {
+  // BEP 19: to the URL of a folder's parent, clients add the folder's name and the file's path.
+  const seeds = webSeeds.map((root) =>
+    digests === undefined
+      ? formatPath(root, segments.slice(0, -1), true)
+      : formatPath(root, segments, false),
+  );
+  return { announce, webSeeds: seeds };
+}
+
+/** Answers GET and HEAD with a document. A Range of it is ignored. */
+export function planDocument(document: Document, fields: Fields): Plan {
+  const vary: Plan["fields"] = document.asked === "by-accept" ? { vary: "Accept" } : {};
+  const validators = { ...vary, etag: document.entityTag };
+  const representation = {
+    completeLength: document.bytes.length,
+    entityTag: document.entityTag,
+    lastModified: 0,
+    settled: true,
+    mediaType: documentMediaType(document.kind),
+    name: document.name,
+  };
+  const precondition = evaluatePreconditions(onlyTags(fields), representation, 0);
+  if (precondition.kind === "not-modified") {
+    return { status: 304, fields: validators, content: { kind: "none" } };
+  }
+  if (precondition.kind === "failed") {
+    return refuse(412, `${precondition.field} does not hold for this document`, vary);
+  }
+  return {
+    status: 200,
+    fields: {
+      ...validators,
+      "content-type": representation.mediaType,
+      "content-disposition": attachment(document.name),
+    },
+    content: { kind: "bytes", bytes: document.bytes },
+  };
+}
+
+/** A document depends on more than its file and has no date: conditions by date are ignored (RFC 9110 §13.1.3, §13.1.4). */
+function onlyTags(fields: Fields): Fields {
+  return { get: (name) => (name.endsWith("-match") ? fields.get(name) : null) };
+}
+
+/** Answers while the digests are computed: `progress` from 0 to 1, and when to ask again, in seconds. */
+export function planPending(progress: number, retryAfter: number): Plan {
+  // 100 % would be ready.
+  const percent = Math.max(0, Math.min(99, Math.floor(progress * 100)));
+  return refuse(503, `Digests are being computed: ${percent} %`, {
+    "retry-after": String(retryAfter),
+  });
+}
+
+/** Answers for what has no such document. */
+export function planRefused({ reason }: Refused): Plan {
+  return refuse(404, reason);
+}

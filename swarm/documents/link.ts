@@ -1,0 +1,43 @@
+/** Where else a file is and what describes it: Link fields, RFC 8288, in the terms of RFC 6249. */
+import type { Representation } from "../../http/representation.ts";
+import { encodeName } from "../../http/target.ts";
+import { type DocumentKind, documentMediaType, documentsOfFile } from "./document.ts";
+
+/**
+ * The field for a 200 about a file; undefined when there is nothing to link. Built
+ * once a version: `duplicates`, its URLs elsewhere, are asked for the first time only.
+ */
+export function linkField(
+  representation: Representation,
+  duplicates: () => readonly string[],
+): string | undefined {
+  let links = built.get(representation);
+  if (links === undefined) {
+    const { name, completeLength } = representation;
+    links = formatLinks(name, documentsOfFile(completeLength), duplicates());
+    built.set(representation, links);
+  }
+  return links === "" ? undefined : links;
+}
+
+const built = new WeakMap<Representation, string>();
+
+/**
+ * `<NAME.meta4>; rel=describedby; type="application/metalink4+xml", <URL>; rel=duplicate; pri=1`.
+ * The references to documents are relative to the file's own URL, so they hold behind any proxy.
+ */
+export function formatLinks(
+  name: string,
+  documents: readonly DocumentKind[],
+  duplicates: readonly string[],
+): string {
+  const described = documents
+    // The others are no descriptions that a client can act on.
+    .filter((kind) => kind === "meta4" || kind === "torrent")
+    .map((kind) => {
+      const reference = encodeName(`${name}.${kind}`);
+      return `<${reference}>; rel=describedby; type="${documentMediaType(kind)}"`;
+    });
+  const mirrored = duplicates.map((url, index) => `<${url}>; rel=duplicate; pri=${index + 1}`);
+  return [...described, ...mirrored].join(", ");
+}

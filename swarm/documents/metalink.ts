@@ -1,0 +1,62 @@
+/**
+ * Metalinks, RFC 5854: what a file is and where it can be had, with the digest of
+ * every piece, so that a client fetches from many places and repairs what is wrong.
+ */
+import type { Digests } from "../../http/digest.ts";
+import type { Refused } from "../bittorrent/torrent.ts";
+
+/** Where a file can be had. */
+export interface Locations {
+  /** URLs of the file, the best first. */
+  readonly urls: readonly string[];
+  /** URL of its .torrent, if it has one. */
+  readonly torrent: string | undefined;
+}
+
+export type FormattedMetalink = { readonly kind: "metalink"; readonly text: string } | Refused;
+
+/** Describes the file `name`, a last path segment. A name that XML can't hold is refused. */
+export function formatMetalink(
+  name: string,
+  digests: Digests,
+  { urls, torrent }: Locations,
+): FormattedMetalink {
+  if (NOT_XML.test(name)) {
+    return { kind: "refused", reason: "The file's name has a character that XML 1.0 can't hold" };
+  }
+  const lines = [
+    `<?xml version="1.0" encoding="UTF-8"?>`,
+    `<metalink xmlns="urn:ietf:params:xml:ns:metalink">`,
+    ` <generator>rangesrv</generator>`,
+    ` <file name="${escapeXml(name)}">`,
+    `  <size>${digests.completeLength}</size>`,
+    `  <hash type="sha-256">${digests.sha256.toHex()}</hash>`,
+    ...formatPieces(digests),
+    // Lower numbers come first; a torrent is as good as the best URL.
+    ...(torrent === undefined
+      ? []
+      : [`  <metaurl mediatype="torrent" priority="1">${escapeXml(torrent)}</metaurl>`]),
+    ...urls.map((url, index) => `  <url priority="${index + 1}">${escapeXml(url)}</url>`),
+    ` </file>`,
+    `</metalink>`,
+  ];
+  return { kind: "metalink", text: `${lines.join("\n")}\n` };
+}
+
+/** Nothing for an empty file: it has no piece. */
+function formatPieces({ completeLength, sha256PieceLength, sha256Pieces }: Digests): string[] {
+  if (completeLength === 0) return [];
+  const hashes: string[] = [];
+  for (let offset = 0; offset < sha256Pieces.length; offset += 32) {
+    hashes.push(`   <hash>${sha256Pieces.subarray(offset, offset + 32).toHex()}</hash>`);
+  }
+  return [`  <pieces type="sha-256" length="${sha256PieceLength}">`, ...hashes, `  </pieces>`];
+}
+
+/** XML 1.0 §2.2: what no document can hold, not even as a reference. */
+const NOT_XML = /[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
+
+/** For text and attributes. A line break or tab in an attribute would read as a space (§3.3.3). */
+function escapeXml(text: string): string {
+  return text.replace(/[&<>"'\t\n\r]/g, (character) => `&#${character.charCodeAt(0)};`);
+}

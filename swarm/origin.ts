@@ -1,0 +1,154 @@
+/**
+ * What one process of the program knows for all of them: the digests of the tree,
+ * the torrents that were made of it, the tracker and the seeder.
+ */
+import { networkInterfaces } from "node:os";
+import { HasherProcess } from "../digests/hasher-process.ts";
+import { DigestKeeper } from "../digests/keeper.ts";
+import type { FileFacts } from "../files/identity.ts";
+import type { Root } from "../files/locate.ts";
+import type { Digests } from "../http/digest.ts";
+import { type Address, formatAddress, parseAddress, seederAddress } from "./bittorrent/address.ts";
+import { Catalogue, type Described } from "./catalogue.ts";
+import {
+  type Asked,
+  type DocumentTarget,
+  type MadeDocument,
+  makeDocument,
+  type Places,
+} from "./documents/document.ts";
+import { Seeder } from "./seeder/seeder.ts";
+import type { Announce } from "./tracker/announce.ts";
+import { Announcer, type KnownPeer } from "./tracker/announcer.ts";
+import type { Endpoint } from "./tracker/peer-list.ts";
+import { answerTracker, type TrackerRequest } from "./tracker/route.ts";
+import { Tracker } from "./tracker/tracker.ts";
+
+/** What came of asking for a document. */
+export type DocumentOutcome = MadeDocument | Exclude<Described, { kind: "described" }>;
+
+/** What requests ask of the swarm, in whichever process it is known. */
+export interface SwarmDesk {
+  /** Digests of a file when they are known; else they are computed in the background. */
+  digestsOf(file: FileFacts): Digests | undefined | Promise<Digests | undefined>;
+  /** `base` is the URL of this server without a path. */
+  document(target: DocumentTarget, asked: Asked, base: string): Promise<DocumentOutcome>;
+  /** Answers with a bencoded dictionary; `host` is the request's Host field. */
+  track(request: TrackerRequest, host: string | undefined): Promise<Uint8Array>;
+}
+
+export interface OriginOptions {
+  readonly root: Root;
+  /** Of files; begins and ends with a slash. */
+  readonly prefix: string;
+  /** Where digests are kept over a restart. */
+  readonly state: string | undefined;
+  /** The same files elsewhere: URLs that end in a slash. */
+  readonly mirrors: readonly string[];
+  /** The tracker that torrents name; undefined: the one here. */
+  readonly tracker: string | undefined;
+  readonly openTracker: boolean;
+  /** Seconds. */
+  readonly announceInterval: number | undefined;
+  readonly seed: boolean;
+  /** For what went wrong. */
+  readonly log: (line: string) => void;
+  /** For what is going on. */
+  readonly tell: (line: string) => void;
+}
+
+/** The id of a peer that a tracker named without one. */
+const NOBODY = new Uint8Array();
+
+export class Origin implements SwarmDesk, Disposable {
+  readonly #options: OriginOptions;
+  readonly #keeper: DigestKeeper;
+  readonly #catalogue: Catalogue;
+  readonly #tracker: Tracker;
+  readonly #seeder: Seeder | undefined;
+  #seedPort: number | undefined;
+  /** Of the seeder, at a tracker that isn't this one. */
+  #announcer: Announcer | undefined;
+
+  constructor(options: OriginOptions) {
+    const { root, state, announceInterval, log, tell } = options;
+    this.#options = options;
+    const hasher = new HasherProcess({ directory: state, log });
+    this.#keeper = new DigestKeeper({ hasher, tell });
+    this.#catalogue = new Catalogue(root, this.#keeper);
+    this.#tracker = new Tracker(announceInterval === undefined ? {} : { announceInterval });
+    this.#seeder = options.seed ? new Seeder({ library: this.#catalogue, log }) : undefined;
+  }
+
+  /** Opens the port for peers: the one it got, or undefined when nothing is seeded. Throws what the system says. */
+  listen(where: { readonly host: string; readonly port: number }): number | undefined {
+    if (this.#seeder === undefined) return undefined;
+    const port = this.#seeder.listen(where);
+    this.#seedPort = port;
+    const { tracker, log } = this.#options;
+    if (tracker !== undefined && Announcer.reaches(tracker)) {
+      const { peerId } = this.#seeder;
+      const meet = (infoHash: Uint8Array, peer: KnownPeer) =>
+        void this.#seeder?.invite(infoHash, { ...peer, peerId: NOBODY });
+      this.#announcer = new Announcer({ tracker, peerId, port, log, meet });
+    }
+    return port;
+  }
+
+  digestsOf(file: FileFacts): Digests | undefined {
+    const known = this.#keeper.known(file);
+    if (known === undefined) this.#keeper.begin(file);
+    return known;
+  }
+
+  async document(target: DocumentTarget, asked: Asked, base: string): Promise<DocumentOutcome> {
+    const described = await this.#catalogue.describe(target.segments);
+    if (described.kind !== "described") return described;
+    const { torrent } = described.subject;
+    if (torrent.kind === "torrent") this.#announcer?.keep(torrent.torrent.infoHash, Date.now());
+    return makeDocument(target.kind, described.subject, this.#places(base), asked);
+  }
+
+  async track(request: TrackerRequest, host: string | undefined): Promise<Uint8Array> {
+    const policy = {
+      isKnown: (infoHash: Uint8Array) => this.#catalogue.has(infoHash),
+      open: this.#options.openTracker,
+      meet: ({ infoHash, port, peerId }: Announce, address: Address) =>
+        void this.#seeder?.invite(infoHash, { hostname: formatAddress(address), port, peerId }),
+    };
+    const seeder = this.#endpoint(request.client, host);
+    const { bytes } = await answerTracker(this.#tracker, policy, request, Date.now(), seeder);
+    return bytes;
+  }
+
+  [Symbol.dispose](): void {
+    this.#announcer?.[Symbol.dispose]();
+    this.#seeder?.close();
+    this.#keeper[Symbol.dispose]();
+  }
+
+  /**
+   * Peers can't tell what others are fetching from a web seed, so that it sends the same
+   * pieces again and again: this server is one only where its seeder can't be found.
+   */
+  #places(base: string): Places {
+    const { prefix, mirrors, tracker } = this.#options;
+    const here = base + prefix;
+    const isListed = tracker === undefined || this.#announcer !== undefined;
+    const isSeeded = this.#seedPort !== undefined && isListed;
+    return {
+      here,
+      mirrors,
+      webSeeds: isSeeded ? mirrors : [here, ...mirrors],
+      announce: tracker ?? `${base}/-/announce`,
+    };
+  }
+
+  /** The seeder as a client can reach it. */
+  #endpoint(client: string, host: string | undefined): Endpoint | undefined {
+    const from = parseAddress(client);
+    if (from === undefined || this.#seedPort === undefined) return undefined;
+    const address = seederAddress(from, host, networkInterfaces());
+    return address && { address, port: this.#seedPort };
+  }
+}

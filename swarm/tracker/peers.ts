@@ -1,0 +1,216 @@
+/**
+ * The peers of all swarms, in typed arrays: about 100 bytes a peer, and no more of
+ * them than the limits say.
+ */
+import { type Address, isIPv4 } from "../bittorrent/address.ts";
+import { enlarge, NONE, Slots } from "./slots.ts";
+import { equals, type Swarm } from "./swarms.ts";
+
+/** Whatever is announced, there is no more of it than this. */
+export interface Limits {
+  readonly swarms: number;
+  readonly peers: number;
+  /** Peers with one IPv4 address, or in one IPv6 network of 64 bits. */
+  readonly peersOfSource: number;
+  /** The same within one swarm. */
+  readonly peersOfSourceInSwarm: number;
+}
+
+/** What is known of a peer. Times are seconds since 1970. */
+export interface Peer {
+  readonly address: Address;
+  readonly port: number;
+  readonly peerId: Uint8Array;
+  /** Bytes that it has yet to receive. */
+  readonly left: number;
+  readonly lastSeen: number;
+  readonly expires: number;
+}
+
+export class Peers {
+  readonly #slots = new Slots((capacity) => this.#grow(capacity));
+  readonly #limits: Limits;
+  readonly #seed: number;
+  #addresses = new Uint8Array(0);
+  #ports = new Uint16Array(0);
+  #peerIds = new Uint8Array(0);
+  #left = new Float64Array(0);
+  #lastSeen = new Uint32Array(0);
+  #expires = new Uint32Array(0);
+  /** Whether a peer's completion has been counted. */
+  #counted = new Uint8Array(0);
+  /** Where among the members of its swarm a peer is. */
+  #positions = new Uint32Array(0);
+  readonly #swarms: Swarm[] = [];
+
+  /** `seed` keeps strangers from choosing addresses whose hashes collide. */
+  constructor(limits: Limits, seed: number) {
+    this.#limits = limits;
+    this.#seed = seed;
+  }
+
+  get size(): number {
+    return this.#slots.size;
+  }
+
+  /** The slot of the member of `swarm` at that address and port, or NONE. */
+  find(swarm: Swarm, address: Address, port: number): number {
+    const slots = this.#slots;
+    const hash = this.#hashSource(address);
+    for (let slot = slots.first(hash); slot !== NONE; slot = slots.next(slot)) {
+      if (this.#ports[slot] !== port || this.#swarms[slot] !== swarm) continue;
+      if (equals(this.#address(slot), address)) return slot;
+    }
+    return NONE;
+  }
+
+  /** The peer that must go before one at `address` may join `swarm`, or NONE: always the oldest. */
+  crowdedOut(swarm: Swarm | undefined, address: Address): number {
+    let [ofSource, inSwarm] = [0, 0];
+    let [oldest, oldestInSwarm] = [NONE, NONE];
+    const slots = this.#slots;
+    const source = sourceOf(address);
+    const hash = this.#hashSource(address);
+    for (let slot = slots.first(hash); slot !== NONE; slot = slots.next(slot)) {
+      if (!equals(sourceOf(this.#address(slot)), source)) continue;
+      ofSource++;
+      oldest = this.#older(slot, oldest);
+      if (this.#swarms[slot] !== swarm) continue;
+      inSwarm++;
+      oldestInSwarm = this.#older(slot, oldestInSwarm);
+    }
+    if (inSwarm >= this.#limits.peersOfSourceInSwarm) return oldestInSwarm;
+    if (ofSource >= this.#limits.peersOfSource) return oldest;
+    return this.size >= this.#limits.peers ? slots.oldest : NONE;
+  }
+
+  /** A new member of `swarm`, of which nothing is known yet. */
+  add(swarm: Swarm, address: Address, port: number): number {
+    const slot = this.#slots.take(this.#hashSource(address));
+    this.#addresses.set(address, 16 * slot);
+    this.#ports[slot] = port;
+    this.#left[slot] = 0;
+    this.#counted[slot] = 0;
+    this.#swarms[slot] = swarm;
+    this.#positions[slot] = swarm.members.push(slot) - 1;
+    swarm.highest = Math.max(swarm.highest, swarm.members.length);
+    return slot;
+  }
+
+  /** Notes what a peer in use said, and counts its completion, once. */
+  update(
+    slot: number,
+    said: Pick<Peer, "peerId" | "left" | "lastSeen" | "expires"> & { readonly completed: boolean },
+  ): void {
+    // Another peer at the same place has a completion of its own.
+    if (!this.hasId(slot, said.peerId)) {
+      this.#left[slot] = 0;
+      this.#counted[slot] = 0;
+    }
+    // aria2 that ends with its download never says that it completed one.
+    const finished = said.completed || (this.#left[slot] !== 0 && said.left === 0);
+    if (finished && this.#counted[slot] === 0) {
+      this.#counted[slot] = 1;
+      this.swarmOf(slot).downloaded++;
+    }
+    this.#peerIds.set(said.peerId, 20 * slot);
+    this.#left[slot] = said.left;
+    this.#lastSeen[slot] = said.lastSeen;
+    this.#expires[slot] = said.expires;
+    this.#slots.touch(slot);
+    const swarm = this.swarmOf(slot);
+    const position = this.#positions[slot] ?? 0;
+    const seeds = position < swarm.complete;
+    if (said.left === 0 && !seeds) this.#swap(swarm, position, swarm.complete++);
+    if (said.left !== 0 && seeds) this.#swap(swarm, position, --swarm.complete);
+  }
+
+  remove(slot: number): void {
+    const swarm = this.swarmOf(slot);
+    if (this.position(slot) < swarm.complete) {
+      this.#swap(swarm, this.position(slot), --swarm.complete);
+    }
+    this.#swap(swarm, this.position(slot), swarm.members.length - 1);
+    swarm.members.pop();
+    // An array keeps its room; many that were long once would keep more than the peers take.
+    if (4 * swarm.members.length < swarm.highest) {
+      swarm.members = swarm.members.slice();
+      swarm.highest = swarm.members.length;
+    }
+    this.#slots.release(slot);
+  }
+
+  read(slot: number): Peer {
+    return {
+      address: this.#address(slot),
+      port: this.#ports[slot] ?? 0,
+      peerId: this.#peerIds.subarray(20 * slot, 20 * slot + 20),
+      left: this.#left[slot] ?? 0,
+      lastSeen: this.#lastSeen[slot] ?? 0,
+      expires: this.#expires[slot] ?? 0,
+    };
+  }
+
+  hasId(slot: number, peerId: Uint8Array): boolean {
+    return equals(this.#peerIds.subarray(20 * slot, 20 * slot + 20), peerId);
+  }
+
+  /** Whether a peer has not been heard of for so long that it must be gone. */
+  hasExpired(slot: number, seconds: number): boolean {
+    return (this.#expires[slot] ?? 0) <= seconds;
+  }
+
+  /** Where among the members of its swarm a peer is. */
+  position(slot: number): number {
+    return this.#positions[slot] ?? 0;
+  }
+
+  /** The peer of all that was last heard of longest ago, or NONE. */
+  oldest(): number {
+    return this.#slots.oldest;
+  }
+
+  swarmOf(slot: number): Swarm {
+    const swarm = this.#swarms[slot];
+    if (swarm === undefined) throw new RangeError(`No peer in slot ${slot}`);
+    return swarm;
+  }
+
+  #swap(swarm: Swarm, a: number, b: number): void {
+    const { members } = swarm;
+    const [slotA = 0, slotB = 0] = [members[a], members[b]];
+    members[a] = slotB;
+    members[b] = slotA;
+    this.#positions[slotB] = a;
+    this.#positions[slotA] = b;
+  }
+
+  #address(slot: number): Address {
+    return this.#addresses.subarray(16 * slot, 16 * slot + 16);
+  }
+
+  #older(slot: number, than: number): number {
+    if (than === NONE) return slot;
+    return (this.#lastSeen[slot] ?? 0) < (this.#lastSeen[than] ?? 0) ? slot : than;
+  }
+
+  #hashSource(address: Address): number {
+    return Bun.hash.xxHash32(sourceOf(address), this.#seed);
+  }
+
+  #grow(capacity: number): void {
+    this.#addresses = enlarge(this.#addresses, new Uint8Array(16 * capacity));
+    this.#ports = enlarge(this.#ports, new Uint16Array(capacity));
+    this.#peerIds = enlarge(this.#peerIds, new Uint8Array(20 * capacity));
+    this.#left = enlarge(this.#left, new Float64Array(capacity));
+    this.#lastSeen = enlarge(this.#lastSeen, new Uint32Array(capacity));
+    this.#expires = enlarge(this.#expires, new Uint32Array(capacity));
+    this.#counted = enlarge(this.#counted, new Uint8Array(capacity));
+    this.#positions = enlarge(this.#positions, new Uint32Array(capacity));
+  }
+}
+
+/** What one subscriber may have all of: an IPv4 address, or an IPv6 network of 64 bits. */
+function sourceOf(address: Address): Uint8Array {
+  return isIPv4(address) ? address : address.subarray(0, 8);
+}

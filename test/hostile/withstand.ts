@@ -1,0 +1,87 @@
+/**
+ * What every test of hostile input ends with: the executable that was attacked still
+ * runs, answers an ordinary request at once, and takes no more memory than before.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import type { Running } from "../binary.ts";
+import { ask } from "../wire.ts";
+
+/** Milliseconds within which an ordinary request is answered. */
+const AT_ONCE = 100;
+/** Ordinary requests that are timed: the machine may be busy with other tests during some. */
+const TRIES = 10;
+/** MiB that a process may grow by: the garbage collector takes its time. */
+const SLACK = 48;
+
+/** What is seen of a server after an attack. Compare it with {@link UNHARMED}. */
+export interface Seen {
+  /** Whether the process that was started still runs. */
+  readonly runs: boolean;
+  /** Status of an ordinary request, and whether it was answered within 100 ms. */
+  readonly status: number;
+  readonly atOnce: boolean;
+  /** MiB above what all its processes took before the attack; 0 up to the slack. */
+  readonly grown: number;
+}
+
+export const UNHARMED: Seen = { runs: true, status: 200, atOnce: true, grown: 0 };
+
+/**
+ * Attacks a server, which has a small file at `path` below its prefix, and looks at it
+ * afterwards. `slack`: MiB that it may grow by.
+ */
+export async function withstand(
+  running: Running,
+  path: string,
+  attack: () => Promise<void>,
+  slack = SLACK,
+): Promise<Seen> {
+  // What is made once is made before it counts.
+  for (let n = 0; n < TRIES; n++) await ask(running.port, "GET", `/data/${path}`);
+  const before = residentMiB(running.process.pid);
+  await attack();
+  const { status, milliseconds } = await fastest(running.port, `/data/${path}`);
+  const { exitCode, signalCode } = running.process;
+  const grown = residentMiB(running.process.pid) - before;
+  return {
+    runs: exitCode === null && signalCode === null,
+    status,
+    atOnce: milliseconds <= AT_ONCE,
+    grown: grown <= slack ? 0 : Math.round(grown),
+  };
+}
+
+async function fastest(port: number, target: string) {
+  let best = { status: 0, milliseconds: Infinity };
+  for (let n = 0; n < TRIES; n++) {
+    const began = performance.now();
+    const { status } = await ask(port, "GET", target);
+    const milliseconds = performance.now() - began;
+    if (milliseconds < best.milliseconds) best = { status, milliseconds };
+  }
+  return best;
+}
+
+/** Of a process and those that it started. */
+export function processesOf(pid: number): number[] {
+  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, "latin1").split(" "),
+  );
+  const found = children.filter((child) => child !== "").map(Number);
+  return [pid, ...found.flatMap(processesOf)];
+}
+
+/** Seconds of processor time that a process, without those that it started, has used. */
+export function processorSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+  const [, , , , , , , , , , , user, system] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(user) + Number(system)) / 100;
+}
+
+function residentMiB(pid: number): number {
+  const pages = processesOf(pid).map((one) => {
+    const [, resident] = readFileSync(`/proc/${one}/statm`, "latin1").split(" ");
+    return Number(resident);
+  });
+  return (pages.reduce((sum, resident) => sum + resident, 0) * 4096) / 1024 ** 2;
+}
