@@ -14,7 +14,7 @@ import { type Asked, type Exchange, respond, respondFromFile } from "./files/res
 import { plan, planMethod, planNowhere, planSlash } from "./http/plan.ts";
 import { hasParameter, parseTarget, type Target } from "./http/target.ts";
 import { banner, listen, listenToPeers, reservePort } from "./service/listen.ts";
-import { fail, type Log, log, print } from "./service/log.ts";
+import { fail, type Log, log, print, printAnswer } from "./service/log.ts";
 import { type Options, parseCommandLine, USAGE } from "./service/options.ts";
 import { stopOnSignals } from "./service/shutdown.ts";
 import { VERSION } from "./service/version.ts";
@@ -146,10 +146,10 @@ async function main(args: readonly string[]): Promise<void> {
   const commandLine = parseCommandLine(args);
   switch (commandLine.kind) {
     case "help":
-      process.stdout.write(USAGE);
+      printAnswer(USAGE);
       return;
     case "version":
-      process.stdout.write(`${VERSION}\n`);
+      printAnswer(`${VERSION}\n`);
       return;
     case "mistake":
       return fail(`${commandLine.reason}; see rangesrv --help`);
@@ -235,7 +235,10 @@ async function start(options: Options): Promise<void> {
     port = await reservePort(options);
     listenToPeers((where) => origin.listen(where), options, port, log);
     const answer = (question: Question) => answerAtDesk(origin, question);
-    await new Supervisor(port, count, log, tell, answer).start();
+    const { grace } = options;
+    const supervisor = new Supervisor({ port, count, grace, log, tell, answer });
+    supervisor.obeySignals();
+    if (!(await supervisor.start())) return;
   }
   if (!options.quiet) print(banner(options, port));
 }

@@ -16,13 +16,26 @@ const TARGETS = [
   "bun-windows-arm64",
 ] as const;
 
+/**
+ * The executable runs its own code alone and takes settings from its arguments alone.
+ * The runtime would otherwise read files of the working directory, which others may be
+ * able to write, and run the code that they or the environment name.
+ */
+const CLOSED = {
+  autoloadBunfig: false,
+  autoloadDotenv: false,
+  autoloadTsconfig: false,
+  autoloadPackageJson: false,
+  execArgv: ["--disallow-code-generation-from-strings=strict"],
+};
+
 const HOME = join(import.meta.dir, "..");
 
 /** Compiles the program to `outfile`; without a target, for this machine. */
 export async function build(outfile: string, target?: (typeof TARGETS)[number]): Promise<void> {
   await Bun.build({
     entrypoints: [join(HOME, "server.ts")],
-    compile: target === undefined ? { outfile } : { outfile, target },
+    compile: { ...CLOSED, outfile, ...(target === undefined ? {} : { target }) },
     minify: true,
     sourcemap: "linked",
     bytecode: true,

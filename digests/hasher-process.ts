@@ -1,3 +1,4 @@
+import { thisProgram } from "../os/itself.ts";
 import { hasherEnvironment } from "./hasher.ts";
 /**
  * The hasher as a serving process sees it: started when something is to be asked,
@@ -82,7 +83,7 @@ export class HasherProcess implements Hasher {
     const { command = thisProgram(), directory } = this.#options;
     this.#started = performance.now();
     const child = Bun.spawn([...command], {
-      env: { ...process.env, ...hasherEnvironment(directory) },
+      env: hasherEnvironment(directory),
       stdio: ["ignore", "ignore", "inherit"],
       serialization: "advanced",
       ipc: (message: FromHasher) => this.#hear(message),
@@ -125,8 +126,4 @@ export class HasherProcess implements Hasher {
     this.#notBefore = now + delay;
     this.#options.log(`${what}; starting none for ${delay / 1000} s`);
   }
-}
-
-function thisProgram(): readonly string[] {
-  return Bun.isStandaloneExecutable ? [process.execPath] : [process.execPath, Bun.main];
 }

@@ -3,6 +3,7 @@
  * environment variable, so that requests never wait for a disk or a digest.
  */
 import { setPriority } from "node:os";
+import { environmentFor, startedAs } from "../os/itself.ts";
 import type { InfoHashOf } from "./job.ts";
 import { type FromHasher, HashQueue, type ToHasher } from "./queue.ts";
 import { DigestStore } from "./store.ts";
@@ -15,12 +16,12 @@ const NICE = 10;
 
 /** Whether this process is a hasher. */
 export function isHasher(): boolean {
-  return process.env[HASHER] !== undefined;
+  return startedAs(HASHER) !== undefined;
 }
 
 /** The environment that makes a hasher of a new process. */
 export function hasherEnvironment(directory: string | undefined): Record<string, string> {
-  return { [HASHER]: directory ?? "" };
+  return environmentFor(HASHER, directory ?? "");
 }
 
 /** Hashes until the process that started it lets go of it, or is gone. */

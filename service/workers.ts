@@ -1,7 +1,7 @@
 /**
  * Several processes on one port. The supervisor serves nothing: it starts N workers,
- * each this same program with one environment variable, replaces those that die,
- * drains all on SIGTERM and rolls them one by one on SIGHUP.
+ * each this same program with one environment variable, replaces those that end,
+ * drains all on SIGTERM and rolls them one by one on SIGHUP. One that hangs is killed.
  *
  *     supervisor → worker   exclude  send the listener at this index nothing new (any worker can)
  *                           close    accept what waits, send connections away, then drain
@@ -12,7 +12,8 @@
  *                           ask      what the supervisor alone knows
  */
 import { availableParallelism } from "node:os";
-import { INTERRUPTED } from "../os/exit-code.ts";
+import { INTERRUPTED, MISTAKE } from "../os/exit-code.ts";
+import { environmentFor, startedAs, thisProgram } from "../os/itself.ts";
 import { type Answered, type Asked, Line, reply } from "../os/line.ts";
 import { excludeListener, excludeNoListener } from "../os/listeners.ts";
 import type { Log } from "./log.ts";
@@ -33,6 +34,11 @@ const GROWN_UP = 10_000;
 /** Milliseconds that an excluded listener goes on accepting: a handshake begun before is over by then. */
 const LAST_CALLS = 1_000;
 
+/** Milliseconds until a worker listens: cold disks and busy machines take seconds. */
+const LISTENS_WITHIN = 30_000;
+/** Milliseconds that a worker may be late by, before it counts as one that hangs. */
+const LATE = 2_000;
+
 type ToWorker<Answer> =
   | { readonly kind: "exclude"; readonly index: number; readonly count: number }
   | { readonly kind: "exclude-none" }
@@ -50,7 +56,7 @@ export function countWorkers(workers: number | "auto"): number {
 
 /** The port to share when this process is a worker. */
 export function workerPort(): number | undefined {
-  const port = process.env[WORKER];
+  const port = startedAs(WORKER);
   return port === undefined ? undefined : Number(port);
 }
 
@@ -121,44 +127,95 @@ export function obeySupervisor<Question, Answer>(
 interface Worker {
   readonly process: Bun.Subprocess;
   readonly ready: Promise<void>;
-  readonly closed: Promise<void>;
+  /** Says why it no longer listens. */
+  readonly closed: Promise<string>;
   readonly started: number;
+  /** It was told to close, and has a successor. */
+  leaving: boolean;
+}
+
+export interface SupervisorOptions<Question, Answer> {
+  readonly port: number;
+  readonly count: number;
+  /** Seconds that responses in flight have to finish. */
+  readonly grace: number;
+  /** For what went wrong. */
+  readonly log: Log;
+  /** For what is going on. */
+  readonly tell: Log;
+  /** Answers what workers ask. */
+  readonly answer: (question: Question) => Promise<Answer>;
+  /** This program again; another command, time and end are for tests. */
+  readonly command?: readonly string[];
+  readonly listensWithin?: number;
+  readonly exit?: (code: number) => void;
+}
+
+/** A worker that ended before it listened. */
+class EndedEarly extends Error {
+  constructor(
+    how: string,
+    /** Another would make it too: it read the same command line. */
+    readonly isMistake: boolean,
+  ) {
+    super(`A worker ended with ${how} before it listened`);
+  }
 }
 
 /** Keeps `count` workers serving on `port` until a signal ends them all. */
 export class Supervisor<Question, Answer> {
+  readonly #options: SupervisorOptions<Question, Answer>;
   /** In the order in which the kernel has their listeners. */
   readonly #listening: Worker[] = [];
   readonly #running = new Set<Worker>();
   #delay = FIRST_DELAY;
   readonly #signals = new Signals();
   #stopping = false;
-  #rolling = false;
+  /** Whether a rolling restart may begin. */
+  #settled = false;
 
-  constructor(
-    readonly port: number,
-    readonly count: number,
-    /** For what went wrong. */
-    readonly log: Log,
-    /** For what is going on. */
-    readonly tell: Log,
-    /** Answers what workers ask. */
-    readonly answer: (question: Question) => Promise<Answer>,
-  ) {}
+  constructor(options: SupervisorOptions<Question, Answer>) {
+    this.#options = options;
+  }
 
-  /** Resolves when all are listening; rejects when one ends before it does. */
-  async start(): Promise<void> {
-    for (let n = 0; n < this.count; n++) await this.#start();
-    process.on("SIGTERM", () => this.#stop());
-    process.on("SIGINT", () => this.#stop());
+  obeySignals(): void {
+    process.on("SIGTERM", () => this.stop());
+    process.on("SIGINT", () => this.stop());
     process.on("SIGHUP", () => void this.#roll());
   }
 
+  /** Whether all are listening, or a signal came first. Rejects over a mistake that any worker would make. */
+  async start(): Promise<boolean> {
+    for (let n = 0; n < this.#options.count; n++) {
+      await this.#startSurely((error) => !(error instanceof EndedEarly) || error.isMistake);
+      if (this.#stopping) return false;
+    }
+    this.#settled = true;
+    return true;
+  }
+
+  /** Starts a worker, and another, later and later, while they end before they listen. */
+  async #startSurely(isFatal: (error: unknown) => boolean): Promise<void> {
+    while (!this.#stopping) {
+      try {
+        return await this.#start();
+      } catch (error) {
+        if (this.#stopping) return;
+        if (isFatal(error)) throw error;
+        this.#delay = Math.min(2 * this.#delay, LONGEST_DELAY);
+        const what = error instanceof Error ? error.message : String(error);
+        this.#options.log(`${what}; trying again in ${this.#delay} ms`);
+        await Bun.sleep(this.#delay);
+      }
+    }
+  }
+
   async #start(): Promise<void> {
+    const { command = sameCommand(), listensWithin = LISTENS_WITHIN } = this.#options;
     const ready = Promise.withResolvers<void>();
-    const closed = Promise.withResolvers<void>();
-    const child = Bun.spawn(command(), {
-      env: { ...process.env, [WORKER]: String(this.port) },
+    const closed = Promise.withResolvers<string>();
+    const child = Bun.spawn([...command], {
+      env: environmentFor(WORKER, String(this.#options.port)),
       stdio: ["ignore", "inherit", "inherit"],
       serialization: "advanced",
       ipc: (message: ToSupervisor<Question>) => {
@@ -166,16 +223,17 @@ export class Supervisor<Question, Answer> {
           case "ready":
             return ready.resolve();
           case "closed":
-            return closed.resolve();
+            return closed.resolve("stopped listening");
           case "ask":
-            return void reply(message, this.answer, (answered) => send(worker, answered));
+            return void reply(message, this.#options.answer, (answer) => send(worker, answer));
         }
       },
       onExit: ({ exitCode, signalCode }) => {
         const how = String(signalCode ?? `code ${exitCode}`);
-        ready.reject(new Error(`a worker ended with ${how} before it listened`));
-        closed.resolve();
-        this.#ended(worker, how);
+        ready.reject(new EndedEarly(how, exitCode === MISTAKE));
+        closed.resolve(`ended with ${how}`);
+        this.#running.delete(worker);
+        if (this.#stopping && this.#running.size === 0) this.#exit(0);
       },
     });
     const worker: Worker = {
@@ -183,86 +241,105 @@ export class Supervisor<Question, Answer> {
       ready: ready.promise,
       closed: closed.promise,
       started: performance.now(),
+      leaving: false,
     };
     this.#running.add(worker);
-    void worker.closed.then(() => this.#forgetListener(worker));
+    void worker.closed.then((why) => this.#closed(worker, why));
+    const late = this.#killAfter(listensWithin, worker, "hasn't listened yet");
     await worker.ready;
+    clearTimeout(late);
     this.#listening.push(worker);
   }
 
-  /** What the kernel does when a listener is closed: the last one takes its place. */
-  #forgetListener(worker: Worker): void {
-    const index = this.#listening.indexOf(worker);
-    const last = this.#listening.pop();
-    if (index === -1) {
-      if (last !== undefined) this.#listening.push(last);
-    } else if (last !== undefined && last !== worker) {
-      this.#listening[index] = last;
-    }
+  /** Kills a worker that still runs after so many milliseconds. */
+  #killAfter(milliseconds: number, worker: Worker, what: string): ReturnType<typeof setTimeout> {
+    const timer = setTimeout(() => {
+      this.#options.log(`worker ${worker.process.pid} ${what}; killing it`);
+      worker.process.kill("SIGKILL");
+    }, milliseconds);
+    void worker.process.exited.then(() => clearTimeout(timer));
+    return timer;
   }
 
-  #ended(worker: Worker, how: string): void {
-    const expected = !this.#listening.includes(worker);
-    this.#running.delete(worker);
-    if (this.#stopping) {
-      if (this.#running.size === 0) process.exit(0);
-      return;
-    }
-    if (expected) return;
+  /** Replaces a worker that no longer listens, unless that was asked for. */
+  #closed(worker: Worker, why: string): void {
+    const listened = this.#forgetListener(worker);
+    if (!listened || worker.leaving || this.#stopping) return;
     const grownUp = performance.now() - worker.started > GROWN_UP;
     this.#delay = grownUp ? FIRST_DELAY : Math.min(2 * this.#delay, LONGEST_DELAY);
-    this.log(`worker ${worker.process.pid} ended with ${how}; replacing it in ${this.#delay} ms`);
-    setTimeout(() => void this.#replace(), this.#delay);
+    this.#options.log(`worker ${worker.process.pid} ${why}; replacing it in ${this.#delay} ms`);
+    setTimeout(() => void this.#startSurely(() => false), this.#delay);
+    this.#endAfterGrace(worker);
   }
 
-  async #replace(): Promise<void> {
-    if (this.#stopping) return;
-    try {
-      await this.#start();
-    } catch (error) {
-      this.#delay = Math.min(2 * this.#delay, LONGEST_DELAY);
-      this.log(`${String(error)}; trying again in ${this.#delay} ms`);
-      setTimeout(() => void this.#replace(), this.#delay);
-    }
+  /** Does what the kernel does when a listener is closed: the last one takes its place. Whether there was one. */
+  #forgetListener(worker: Worker): boolean {
+    const index = this.#listening.indexOf(worker);
+    if (index === -1) return false;
+    const last = this.#listening.pop();
+    if (last !== undefined && last !== worker) this.#listening[index] = last;
+    return true;
   }
 
   /** One by one: a successor listens before a worker is excluded, accepts its last and closes. */
   async #roll(): Promise<void> {
-    if (this.#rolling || this.#stopping) return;
-    this.#rolling = true;
-    this.tell("rolling restart");
+    if (!this.#settled || this.#stopping) return;
+    this.#settled = false;
+    this.#options.tell("rolling restart");
     try {
       for (const worker of [...this.#listening]) {
         await this.#start();
-        const index = this.#listening.indexOf(worker);
-        // It died meanwhile, and has been replaced.
-        if (index === -1) continue;
-        const successor = this.#listening.at(-1);
-        send(successor, { kind: "exclude", index, count: this.#listening.length });
-        send(worker, { kind: "close" });
-        await worker.closed;
-        send(successor, { kind: "exclude-none" });
+        // It may have died meanwhile, and been replaced.
+        if (this.#listening.includes(worker) && !this.#stopping) await this.#retire(worker);
+        if (this.#stopping) return;
       }
-      this.tell("rolled");
+      this.#options.tell("rolled");
     } catch (error) {
-      this.log(`rolling restart given up: ${String(error)}`);
+      if (!this.#stopping) this.#options.log(`rolling restart given up: ${String(error)}`);
     } finally {
-      this.#rolling = false;
+      this.#settled = true;
     }
   }
 
+  /** Has a worker close, now that its successor listens, and sees that it ends. */
+  async #retire(worker: Worker): Promise<void> {
+    worker.leaving = true;
+    const successor = this.#listening.at(-1);
+    const index = this.#listening.indexOf(worker);
+    send(successor, { kind: "exclude", index, count: this.#listening.length });
+    send(worker, { kind: "close" });
+    const late = this.#killAfter(LAST_CALLS + LATE, worker, "hasn't closed its listener");
+    await worker.closed;
+    clearTimeout(late);
+    send(successor, { kind: "exclude-none" });
+    this.#endAfterGrace(worker);
+  }
+
+  /** A worker ends by itself when the grace is over, unless it hangs. */
+  #endAfterGrace(worker: Worker): void {
+    const { grace } = this.#options;
+    this.#killAfter(grace * 1000 + LATE, worker, `still runs after ${grace} s of grace`);
+  }
+
   /** Drains all; a second time ends them at once. */
-  #stop(): void {
+  stop(): void {
     const signal = this.#signals.next();
     if (signal === "echo") return;
     if (signal === "second") {
       for (const worker of this.#running) worker.process.kill("SIGKILL");
-      process.exit(INTERRUPTED);
+      return this.#exit(INTERRUPTED);
     }
     this.#stopping = true;
-    this.tell(`stopping ${this.#running.size} workers`);
-    if (this.#running.size === 0) process.exit(0);
-    for (const worker of this.#running) send(worker, { kind: "stop" });
+    this.#options.tell(`stopping ${this.#running.size} workers`);
+    if (this.#running.size === 0) this.#exit(0);
+    for (const worker of this.#running) {
+      send(worker, { kind: "stop" });
+      this.#endAfterGrace(worker);
+    }
+  }
+
+  #exit(code: number): void {
+    (this.#options.exit ?? process.exit)(code);
   }
 }
 
@@ -276,7 +353,6 @@ function send(worker: Worker | undefined, message: ToWorker<unknown>): void {
 }
 
 /** This program again, with the same arguments. */
-function command(): string[] {
-  const script = Bun.isStandaloneExecutable ? [] : [Bun.main];
-  return [process.execPath, ...script, ...process.argv.slice(2)];
+function sameCommand(): readonly string[] {
+  return [...thisProgram(), ...process.argv.slice(2)];
 }

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { build } from "../deploy/build.ts";
 import { temporaryDirectory } from "./site.ts";
+import { ask, Wire } from "./wire.ts";
 
 let built: Promise<string> | undefined;
 
@@ -34,11 +35,28 @@ export async function startBinary(
   args: readonly string[],
   wrapper: readonly string[] = [],
 ): Promise<Running> {
-  const child = Bun.spawn([...wrapper, await binary(), "--port", "0", ...args], {
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-  });
+  const started = await spawn(0, args, wrapper);
+  await started.printed("http://");
+  const port = Number(/:(\d+)\//.exec(started.stderr())?.[1]);
+  return { ...started, port, origin: `http://127.0.0.1:${port}` };
+}
+
+/** The same for one that prints no banner: on a port that was free a moment ago. */
+export async function startSilently(
+  args: readonly string[],
+  wrapper: readonly string[] = [],
+): Promise<Running> {
+  const probe = Bun.serve({ port: 0, fetch: () => new Response() });
+  const port = probe.port ?? 0;
+  await probe.stop(true);
+  const started = await spawn(port, args, wrapper);
+  while (started.process.exitCode === null && !(await isAnswered(port)));
+  return { ...started, port, origin: `http://127.0.0.1:${port}` };
+}
+
+async function spawn(port: number, args: readonly string[], wrapper: readonly string[]) {
+  const command = [...wrapper, await binary(), "--port", String(port), ...args];
+  const child = Bun.spawn(command, { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
   let text = "";
   let over = false;
   let wake: () => void = () => {};
@@ -56,11 +74,7 @@ export async function startBinary(
       await new Promise<void>((resolve) => (wake = resolve));
     }
   }
-  await printed("http://");
-  const port = Number(/:(\d+)\//.exec(text)?.[1]);
   return {
-    port,
-    origin: `http://127.0.0.1:${port}`,
     process: child,
     stderr: () => text,
     printed,
@@ -69,6 +83,32 @@ export async function startBinary(
       await child.exited;
     },
   };
+}
+
+/** Whether requests are answered there; a port that is being reserved is listened on, too. */
+async function isAnswered(port: number): Promise<boolean> {
+  if (await isRefused(port)) return false;
+  try {
+    const { status } = await ask(port, "GET", "/");
+    return status >= 200 && status < 500;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ECONNREFUSED") return false;
+    throw error;
+  }
+}
+
+/** Whether nobody listens there. */
+export async function isRefused(port: number, host = "127.0.0.1"): Promise<boolean> {
+  try {
+    using _ = await Wire.connect(port, host);
+    return false;
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "ECONNREFUSED") return true;
+    // It was in the queue of a listener that was closed just then.
+    if (code === "ECONNRESET") return false;
+    throw error;
+  }
 }
 
 /** Signals a process again and again until it has ended. */

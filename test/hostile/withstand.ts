@@ -62,10 +62,13 @@ async function fastest(port: number, target: string) {
   return best;
 }
 
-/** Of a process and those that it started. */
+/** Of a process and those that it started; they may end meanwhile. */
 export function processesOf(pid: number): number[] {
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-    readFileSync(`/proc/${pid}/task/${task}/children`, "latin1").split(" "),
+  const tasks = unlessGone(() => readdirSync(`/proc/${pid}/task`)) ?? [];
+  const children = tasks.flatMap(
+    (task) =>
+      unlessGone(() => readFileSync(`/proc/${pid}/task/${task}/children`, "latin1"))?.split(" ") ??
+      [],
   );
   const found = children.filter((child) => child !== "").map(Number);
   return [pid, ...found.flatMap(processesOf)];
@@ -80,8 +83,19 @@ export function processorSeconds(pid: number): number {
 
 function residentMiB(pid: number): number {
   const pages = processesOf(pid).map((one) => {
-    const [, resident] = readFileSync(`/proc/${one}/statm`, "latin1").split(" ");
-    return Number(resident);
+    const statm = unlessGone(() => readFileSync(`/proc/${one}/statm`, "latin1"));
+    return Number(statm?.split(" ")[1] ?? 0);
   });
   return (pages.reduce((sum, resident) => sum + resident, 0) * 4096) / 1024 ** 2;
+}
+
+/** What is read of a process, unless it has ended. */
+function unlessGone<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "ENOENT" || code === "ESRCH") return undefined;
+    throw error;
+  }
 }
