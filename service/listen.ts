@@ -1,6 +1,6 @@
 /** Where the program listens, and what it tells about it. */
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
-import type { Log } from "./log.ts";
+import { type Log, visible } from "./log.ts";
 import type { Options } from "./options.ts";
 import { VERSION } from "./version.ts";
 
@@ -90,7 +90,7 @@ export function banner({ directory, host, prefix }: Options, port: number): stri
     const authority = address.includes(":") ? `[${address}]` : address;
     return `  http://${authority}:${port}${prefix}`;
   });
-  return [`${VERSION} serves ${directory} at`, ...lines, ""].join("\n");
+  return [`${VERSION} serves ${visible(directory)} at`, ...lines, ""].join("\n");
 }
 
 function addresses(host: string | undefined): string[] {

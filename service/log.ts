@@ -1,20 +1,76 @@
-/** Lines for the operator, on stderr. systemd and containers add the time. */
+/**
+ * Lines for the operator, on stderr. systemd and containers add the time. Names in
+ * them come from strangers and from the disk, so what a terminal would obey or not
+ * show is written as an escape. A full disk, a closed pipe or a pipe that nobody
+ * reads ends nothing and stops nothing: lines are lost then.
+ */
 import { MISTAKE } from "../os/exit-code.ts";
 
 export type Log = (line: string) => void;
 
 /** One line, whatever is in it. */
-export const log: Log = (line) => print(`rangesrv: ${line.replaceAll(/[\r\n]+/g, " ")}\n`);
+export const log: Log = (line) => print(`rangesrv: ${visible(line)}\n`);
 
-/** Writes to stderr. A full disk or a closed pipe there ends nothing. */
+/** Writes to stderr as it is: the banner, and a bar that is redrawn on a terminal. */
 export function print(text: string): void {
-  process.stderr.write(text);
+  stderr.write(text);
 }
 
-process.stderr.on("error", () => {});
+/** Answers an operator's question on stdout. The exit code tells when nobody can read it. */
+export function printAnswer(text: string): void {
+  process.stdout.on("error", () => (process.exitCode = 1));
+  process.stdout.write(text);
+}
 
 /** Ends the program over an operator's mistake: one line, exit code 2. */
 export function fail(reason: string): never {
   log(reason);
   process.exit(MISTAKE);
 }
+
+/** Control and format characters (escape sequences, writing directions), separators, halves of pairs. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+/** `a\x1b[31mb` where an escape character was between `a` and `[`. */
+export function visible(text: string): string {
+  return text.replaceAll(UNSEEN, (character) => SHORT[character] ?? escaped(character));
+}
+
+function escaped(character: string): string {
+  const code = (character.codePointAt(0) ?? 0).toString(16);
+  if (code.length <= 2) return `\\x${code.padStart(2, "0")}`;
+  return code.length <= 4 ? `\\u${code.padStart(4, "0")}` : `\\u{${code}}`;
+}
+
+/** Characters that may wait for a pipe that isn't read. */
+const MOST_WAITING = 256 * 1024;
+
+/** Text for a stream that may be read slowly, or never: beyond a bound it is dropped and counted. */
+export class Bounded {
+  #waiting = 0;
+  #lost = 0;
+
+  constructor(readonly put: (text: string, taken: () => void) => void) {}
+
+  write(text: string): void {
+    if (this.#waiting + text.length > MOST_WAITING) {
+      this.#lost += 1;
+      return;
+    }
+    if (this.#lost > 0) {
+      const lost = `rangesrv: ${this.#lost} lines were lost: stderr was not read\n`;
+      this.#lost = 0;
+      this.#put(lost);
+    }
+    this.#put(text);
+  }
+
+  #put(text: string): void {
+    this.#waiting += text.length;
+    this.put(text, () => (this.#waiting -= text.length));
+  }
+}
+
+const stderr = new Bounded((text, taken) => void process.stderr.write(text, taken));
+process.stderr.on("error", () => {});
