@@ -21,7 +21,10 @@ export function refuseUtp(packet: Uint8Array): Uint8Array | undefined {
   return reset;
 }
 
-/** Refuses whoever comes to a port by uTP, until the socket is closed. Rejects when the port is taken. */
+/**
+ * Refuses peers that come to a port by uTP, until the socket is closed. Rejects when the
+ * port is taken. What can't be sent is lost, as any datagram may be.
+ */
 export function listenForUtp(hostname: string, port: number): Promise<Bun.udp.Socket<"buffer">> {
   return Bun.udpSocket({
     hostname,
@@ -29,8 +32,24 @@ export function listenForUtp(hostname: string, port: number): Promise<Bun.udp.So
     socket: {
       data(socket, packet, from, address) {
         const reset = refuseUtp(packet);
-        if (reset !== undefined) socket.send(reset, from, address);
+        if (reset !== undefined) send(socket, reset, from, address);
       },
+      // An earlier answer reached nobody (ECONNREFUSED). Without this handler it would
+      // end the process.
+      error() {},
     },
   });
+}
+
+function send(
+  socket: Bun.udp.Socket<"buffer">,
+  packet: Uint8Array,
+  port: number,
+  address: string,
+): void {
+  try {
+    socket.send(packet, port, address);
+  } catch {
+    // Port 0, a broadcast address, no route, a full buffer: a datagram that is lost.
+  }
 }
