@@ -19,9 +19,10 @@ import {
 } from "./documents/document.ts";
 import { Seeder } from "./seeder/seeder.ts";
 import type { Announce } from "./tracker/announce.ts";
-import { Announcer, type KnownPeer } from "./tracker/announcer.ts";
+import { Announcer } from "./tracker/announcer.ts";
 import type { Endpoint } from "./tracker/peer-list.ts";
 import { answerTracker, type TrackerRequest } from "./tracker/route.ts";
+import type { KnownPeer } from "./tracker/tracker-answer.ts";
 import { Tracker } from "./tracker/tracker.ts";
 
 /** What came of asking for a document. */

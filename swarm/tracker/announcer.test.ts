@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { type Encodable, encode } from "../bittorrent/bencode.ts";
-import { Announcer, type KnownPeer } from "./announcer.ts";
+import { Announcer } from "./announcer.ts";
+import type { KnownPeer } from "./tracker-answer.ts";
 
 const HASH = Uint8Array.from({ length: 20 }, (_, n) => n * 13);
 const PEER_ID = new TextEncoder().encode("-RS0100-abcdefghijkl");
@@ -97,4 +98,49 @@ test.each([
   ["udp://tracker:6969", false],
 ])("%s is reached: %p", (tracker, reaches) => {
   expect(Announcer.reaches(tracker)).toBe(reaches);
+});
+
+/** A tracker that takes connections and says `says` to each request; asks for `torrents`. */
+async function announceToRaw(says: string, torrents: number, patience: number) {
+  let open = 0;
+  let most = 0;
+  const logged = Promise.withResolvers<void>();
+  const lines: string[] = [];
+  using tracker = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      open: () => void (most = Math.max(most, ++open)),
+      close: () => void open--,
+      data: (socket) => void socket.write(says),
+    },
+  });
+  const url = `http://127.0.0.1:${tracker.port}/announce`;
+  using announcer = new Announcer({
+    ...{ tracker: url, peerId: PEER_ID, port: 7001, patience, meet: () => {} },
+    log: (line) => {
+      lines.push(line.replace(url, ""));
+      logged.resolve();
+    },
+  });
+  for (let n = 0; n < torrents; n++) announcer.keep(new Uint8Array(20).fill(n), 0);
+  await logged.promise;
+  return { most, lines };
+}
+
+test.each<[string, string]>([
+  ["nothing", ""],
+  ["half its head", "HTTP/1.1 200 OK\r\nContent-"],
+  ["half its body", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nd8:"],
+])("A tracker that sends %s is left, and few ask it at a time", async (_why, says) => {
+  expect(await announceToRaw(says, 20, 50)).toEqual({
+    most: 4,
+    lines: [": The operation timed out."],
+  });
+});
+
+test("A tracker's way to somebody else is not followed", async () => {
+  const away = "HTTP/1.1 307 Away\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n";
+  const { lines } = await announceToRaw(away, 1, 5000);
+  expect(lines).toEqual([": the tracker answers 307, and redirects are not followed"]);
 });

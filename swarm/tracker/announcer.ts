@@ -1,9 +1,10 @@
 /**
  * Our seeder at a tracker that isn't ours (BEP 3, over HTTP): it is listed there like
- * any other seed, again and again while somebody asks for the torrent.
+ * any other seed, again and again while somebody asks for the torrent. The tracker is
+ * a stranger: it is given little time and little room, and nobody else is asked for it.
  */
-import { formatAddress } from "../bittorrent/address.ts";
-import { decode, type Dictionary } from "../bittorrent/bencode.ts";
+import { LONGEST, LONGEST_ANSWER, MOST_PEERS, plain, readAnswer } from "./tracker-answer.ts";
+import type { KnownPeer, TrackerSaid } from "./tracker-answer.ts";
 
 export interface AnnouncerOptions {
   /** URL of the tracker: http or https. */
@@ -15,40 +16,43 @@ export interface AnnouncerOptions {
   readonly log: (line: string) => void;
   /** Told of peers that the tracker knows. */
   readonly meet: (infoHash: Uint8Array, peer: KnownPeer) => void;
-}
-
-/** A peer that a tracker named. */
-export interface KnownPeer {
-  readonly hostname: string;
-  readonly port: number;
+  /** Milliseconds that the tracker may take. */
+  readonly patience?: number;
 }
 
 /** Torrents that are announced; the one asked for longest ago makes room. */
 const MOST = 1_000;
+/** Announces at a time: each may hold an answer in memory. */
+const MOST_AT_A_TIME = 4;
 /** Milliseconds after which a torrent that nobody asks for is no longer announced. */
 const FORGET_AFTER = 24 * 3_600_000;
-/** Seconds between two announces, whatever the tracker says. */
-const SHORTEST = 10;
-const LONGEST = 3_600;
-/** Seconds until one that failed is tried again. */
+/** Seconds until one that failed is tried again; doubled each time that it fails again. */
 const RETRY = 30;
-/** Milliseconds that a tracker may take, and bytes that it may say. */
+/** Milliseconds. */
 const PATIENCE = 10_000;
-const LONGEST_ANSWER = 1024 * 1024;
 
 interface Announced {
   readonly infoHash: Uint8Array;
   asked: number;
   started: boolean;
+  /** Announces that failed, one after the other. */
+  failures: number;
   timer: ReturnType<typeof setTimeout> | undefined;
 }
 
 export class Announcer implements Disposable {
+  readonly #options: AnnouncerOptions;
   /** By info hash in hexadecimal, the one asked for longest ago first. */
   readonly #announced = new Map<string, Announced>();
+  readonly #disposed = new AbortController();
+  /** Announces under way, and those that wait for one to end. */
+  #asking = 0;
+  readonly #waiting: (() => void)[] = [];
   #failed = false;
 
-  constructor(readonly options: AnnouncerOptions) {}
+  constructor(options: AnnouncerOptions) {
+    this.#options = options;
+  }
 
   /** Whether a tracker can be announced to from here. */
   static reaches(tracker: string): boolean {
@@ -60,7 +64,9 @@ export class Announcer implements Disposable {
     const key = infoHash.toHex();
     const known = this.#announced.get(key);
     if (known !== undefined) this.#announced.delete(key);
-    const announced = known ?? { infoHash, asked: now, started: false, timer: undefined };
+    const announced: Announced = known ?? {
+      ...{ infoHash, asked: now, started: false, failures: 0, timer: undefined },
+    };
     announced.asked = now;
     this.#announced.set(key, announced);
     if (known === undefined) void this.#announce(announced);
@@ -74,90 +80,93 @@ export class Announcer implements Disposable {
   [Symbol.dispose](): void {
     for (const { timer } of this.#announced.values()) clearTimeout(timer);
     this.#announced.clear();
+    this.#disposed.abort();
   }
 
+  /** Never rejects. */
   async #announce(announced: Announced): Promise<void> {
-    const seconds = await this.#ask(announced);
-    const key = announced.infoHash.toHex();
-    if (this.#announced.get(key) !== announced) return;
+    if (this.#asking >= MOST_AT_A_TIME) {
+      await new Promise<void>((resolve) => void this.#waiting.push(resolve));
+    }
+    this.#asking++;
+    const seconds = this.#isKept(announced) ? await this.#ask(announced) : 0;
+    this.#asking--;
+    this.#waiting.shift()?.();
+    if (!this.#isKept(announced)) return;
     if (Date.now() - announced.asked > FORGET_AFTER) {
-      this.#announced.delete(key);
+      this.#announced.delete(announced.infoHash.toHex());
       return;
     }
     announced.timer = setTimeout(() => void this.#announce(announced), seconds * 1000);
     announced.timer.unref();
   }
 
+  #isKept(announced: Announced): boolean {
+    return this.#announced.get(announced.infoHash.toHex()) === announced;
+  }
+
   /** Announces once. Resolves to the seconds until the next time. */
   async #ask(announced: Announced): Promise<number> {
+    const { tracker, log, meet, patience = PATIENCE } = this.#options;
     try {
-      const response = await fetch(this.#url(announced), { signal: AbortSignal.timeout(PATIENCE) });
-      const answer = readAnswer(new Uint8Array(await response.arrayBuffer()));
+      const signals = [AbortSignal.timeout(patience), this.#disposed.signal];
+      const answer = await fetchAnswer(this.#url(announced), signals);
       announced.started = true;
+      announced.failures = 0;
       this.#failed = false;
-      for (const peer of answer.peers) this.options.meet(announced.infoHash, peer);
-      return Math.max(SHORTEST, Math.min(LONGEST, answer.interval));
+      for (const peer of answer.peers) meet(announced.infoHash, peer);
+      return answer.interval;
     } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
       // Once is enough until it works again.
-      if (!this.#failed) this.options.log(`${this.options.tracker}: ${describe(error)}`);
+      if (!this.#failed && !this.#disposed.signal.aborted) log(`${tracker}: ${plain(reason)}`);
       this.#failed = true;
-      return RETRY;
+      return Math.min(LONGEST, RETRY * 2 ** announced.failures++);
     }
   }
 
   #url({ infoHash, started }: Announced): string {
-    const { tracker, peerId, port } = this.options;
+    const { tracker, peerId, port } = this.#options;
     const said = [
       `info_hash=${escapeBytes(infoHash)}`,
       `peer_id=${escapeBytes(peerId)}`,
-      `port=${port}&uploaded=0&downloaded=0&left=0&compact=1&numwant=50`,
+      `port=${port}&uploaded=0&downloaded=0&left=0&compact=1&numwant=${MOST_PEERS}`,
       ...(started ? [] : ["event=started"]),
     ];
     return tracker + (tracker.includes("?") ? "&" : "?") + said.join("&");
   }
 }
 
+/** Asks a tracker and nobody that it points to. Whatever it sends, the connection ends with the answer. */
+async function fetchAnswer(url: string, signals: AbortSignal[]): Promise<TrackerSaid> {
+  const enough = new AbortController();
+  try {
+    const response = await fetch(url, {
+      redirect: "manual",
+      // A content coding would make much of little.
+      headers: { "accept-encoding": "identity", connection: "close" },
+      decompress: false,
+      signal: AbortSignal.any([...signals, enough.signal]),
+    });
+    if (response.status >= 300 && response.status < 400) {
+      throw new Error(`the tracker answers ${response.status}, and redirects are not followed`);
+    }
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    for await (const chunk of response.body ?? []) {
+      length += chunk.length;
+      if (length > LONGEST_ANSWER) {
+        throw new Error(`the tracker's answer is longer than ${LONGEST_ANSWER} bytes`);
+      }
+      chunks.push(chunk);
+    }
+    return readAnswer(Buffer.concat(chunks));
+  } finally {
+    enough.abort();
+  }
+}
+
 /** Every byte as RFC 3986 escapes it. */
 function escapeBytes(bytes: Uint8Array): string {
   return bytes.toHex().replaceAll(/../g, "%$&");
-}
-
-/** What a tracker said. Throws its reason when it refused, and when it said nothing that is understood. */
-function readAnswer(bytes: Uint8Array): { interval: number; peers: KnownPeer[] } {
-  const decoded = decode(bytes, { length: LONGEST_ANSWER, depth: 8 });
-  if (decoded.kind === "malformed" || !isDictionary(decoded.value)) {
-    throw new Error("the tracker's answer is not understood");
-  }
-  const reason = decoded.value.get("failure reason");
-  if (reason instanceof Uint8Array) throw new Error(new TextDecoder().decode(reason));
-  const interval = decoded.value.get("interval");
-  const peers = [
-    ...readPeers(decoded.value, "peers", 4),
-    ...readPeers(decoded.value, "peers6", 16),
-  ];
-  return { interval: typeof interval === "number" ? interval : LONGEST, peers };
-}
-
-/** Compact peers: an address of so many bytes and a port each (BEP 23, BEP 7). */
-function readPeers(answer: Dictionary, key: string, addressLength: number): KnownPeer[] {
-  const bytes = answer.get(key);
-  const peers: KnownPeer[] = [];
-  if (!(bytes instanceof Uint8Array)) return peers;
-  const length = addressLength + 2;
-  for (let at = 0; at + length <= bytes.length; at += length) {
-    const address = new Uint8Array(16);
-    address.fill(0xff, 10, 12);
-    address.set(bytes.subarray(at, at + addressLength), 16 - addressLength);
-    const port = ((bytes[at + length - 2] ?? 0) << 8) | (bytes[at + length - 1] ?? 0);
-    if (port > 0) peers.push({ hostname: formatAddress(address), port });
-  }
-  return peers;
-}
-
-function isDictionary(value: unknown): value is Dictionary {
-  return value instanceof Map;
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

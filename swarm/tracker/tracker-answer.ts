@@ -1,0 +1,77 @@
+/**
+ * What another tracker said (BEP 3, 7, 23): data from outside, of which little is taken.
+ * Whom to connect to is not decided here; what is no endpoint at all is left out.
+ */
+import { formatAddress } from "../bittorrent/address.ts";
+import { decode, type Dictionary } from "../bittorrent/bencode.ts";
+
+/** A peer that a tracker named. */
+export interface KnownPeer {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+export interface TrackerSaid {
+  /** Seconds until the next announce. */
+  readonly interval: number;
+  readonly peers: readonly KnownPeer[];
+}
+
+/** Bytes of an answer that are read: two hundred peers as dictionaries take 20 kB. */
+export const LONGEST_ANSWER = 64 * 1024;
+/** Peers taken from an answer, and how many are asked for. */
+export const MOST_PEERS = 50;
+/** Seconds between two announces, whatever the tracker says. */
+const SHORTEST = 10;
+export const LONGEST = 3_600;
+/** An answer is a dictionary, and its peers are a list of dictionaries. */
+const DEPTH = 8;
+/** Characters of a refusal that are passed on. */
+const LONGEST_REASON = 200;
+
+/** Reads an answer. Throws the tracker's reason when it refused, and one of ours when it said nothing that is understood. */
+export function readAnswer(bytes: Uint8Array): TrackerSaid {
+  const decoded = decode(bytes, { length: LONGEST_ANSWER, depth: DEPTH });
+  if (decoded.kind === "malformed" || !isDictionary(decoded.value)) {
+    throw new Error("the tracker's answer is not understood");
+  }
+  const answer = decoded.value;
+  const reason = answer.get("failure reason");
+  if (reason instanceof Uint8Array) throw new Error(plain(new TextDecoder().decode(reason)));
+  const interval = answer.get("interval");
+  const peers = [...readPeers(answer, "peers", 4), ...readPeers(answer, "peers6", 16)];
+  return {
+    interval:
+      typeof interval === "number" ? Math.max(SHORTEST, Math.min(LONGEST, interval)) : LONGEST,
+    peers: peers.slice(0, MOST_PEERS),
+  };
+}
+
+/** Text from outside as the log may show it: short, and without what a terminal obeys. */
+export function plain(text: string): string {
+  return text.slice(0, LONGEST_REASON).replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, " ");
+}
+
+/** Compact peers: an address of so many bytes and a port each (BEP 23, BEP 7). */
+function readPeers(answer: Dictionary, key: string, addressLength: number): KnownPeer[] {
+  const bytes = answer.get(key);
+  const peers: KnownPeer[] = [];
+  if (!(bytes instanceof Uint8Array)) return peers;
+  const length = addressLength + 2;
+  for (let at = 0; at + length <= bytes.length && peers.length < MOST_PEERS; at += length) {
+    const address = new Uint8Array(16);
+    address.fill(0xff, 10, 12);
+    address.set(bytes.subarray(at, at + addressLength), 16 - addressLength);
+    const port = ((bytes[at + length - 2] ?? 0) << 8) | (bytes[at + length - 1] ?? 0);
+    const hostname = formatAddress(address);
+    if (port > 0 && !NO_ENDPOINT.test(hostname)) peers.push({ hostname, port });
+  }
+  return peers;
+}
+
+/** Nobody, many at once (multicast), or addresses that are given to nobody. */
+const NO_ENDPOINT = /^(?:0\.|22[4-9]\.|2[345]\d\.|ff..:|0:0:0:0:0:0:0:0$)/;
+
+function isDictionary(value: unknown): value is Dictionary {
+  return value instanceof Map;
+}
