@@ -5,7 +5,7 @@ import { hasherEnvironment } from "./hasher.ts";
  * ended when nothing was for a while, started again, later and later, when it dies.
  */
 import type { Job } from "./job.ts";
-import { type Hasher, type Question, Questions } from "./questions.ts";
+import { type Found, type Hasher, type Question, Questions } from "./questions.ts";
 import type { FromHasher, ToHasher } from "./queue.ts";
 
 /** Milliseconds without a question after which it is ended. */
@@ -55,7 +55,10 @@ export class HasherProcess implements Hasher {
     return this.#questions.ask(job, urgent, question);
   }
 
-  find(infoHash: Uint8Array): Promise<Job | undefined> {
+  find(infoHash: Uint8Array): Promise<Found> {
+    // Without a directory, one that is started now knows nothing yet.
+    const isEmpty = this.#child === undefined && this.#options.directory === undefined;
+    if (isEmpty && this.wait === 0) return Promise.resolve({ kind: "none" });
     return this.#questions.find(infoHash);
   }
 

@@ -71,13 +71,13 @@ test("A file's digests are obtained, then known, and found again by its info has
   using second = startKeeper({ directory });
   const infoHash = new Bun.CryptoHasher("sha1");
   infoHash.update(path).update(known.sha1Pieces);
-  const job = await second.keeper.find(infoHash.digest());
+  const found = await second.keeper.find(infoHash.digest());
   expect({
     before,
     obtained,
     known: hex(known.sha256),
     pieces: [known.pieceLength, known.sha1Pieces.length, known.sha256Pieces.length],
-    job: job?.files,
+    job: found.kind === "job" ? found.job.files : found,
     nobody: await second.keeper.find(new Uint8Array(20)),
     lines: [...first.lines, ...second.lines],
   }).toEqual({
@@ -86,7 +86,7 @@ test("A file's digests are obtained, then known, and found again by its info has
     known: sha256(bytes),
     pieces: [65536, 80, 32],
     job: [{ path, device: file.device, inode: file.inode, size: 200_000, modified: file.modified }],
-    nobody: undefined,
+    nobody: { kind: "none" },
     lines: [],
   });
 });
@@ -244,7 +244,7 @@ test("A hasher that dies is a line; what it was asked fails softly, and another 
   const during = [keeper.progress(), hasher.pid, (await keeper.obtain(short)).kind];
   const after = await wait(() => keeper.obtain(short));
   expect({ lost, during, after: after.kind, another: hasher.pid !== pid, lines }).toEqual({
-    lost: [{ kind: "pending", percent: 0, retryAfter: 1 }, undefined],
+    lost: [{ kind: "pending", percent: 0, retryAfter: 1 }, { kind: "lost" }],
     during: [undefined, undefined, "pending"],
     after: "known",
     another: true,
@@ -294,7 +294,7 @@ test("An idle hasher is ended, and another started when there is something to do
   const { keeper, hasher, lines } = started;
   await wait(() => keeper.obtain(file));
   while (hasher.pid !== undefined) await new Promise(setImmediate);
-  expect([await keeper.find(new Uint8Array(20)), lines]).toEqual([undefined, []]);
+  expect([await keeper.find(new Uint8Array(20)), lines]).toEqual([{ kind: "none" }, []]);
 });
 
 test.if(process.platform === "linux")("A hasher ends when its parent is gone", async () => {

@@ -23,7 +23,7 @@ import {
   pending,
   type Unobtained,
 } from "./obtained.ts";
-import type { Hasher } from "./questions.ts";
+import type { Found, Hasher } from "./questions.ts";
 import type { Answer } from "./queue.ts";
 
 export interface KeeperOptions {
@@ -121,7 +121,7 @@ export class DigestKeeper implements Disposable {
    * The job that has this info hash (20 bytes), when it is kept. Its files may have
    * changed since: whoever serves them asks for their digests again.
    */
-  async find(infoHash: Uint8Array): Promise<Job | undefined> {
+  async find(infoHash: Uint8Array): Promise<Found> {
     return await this.#hasher.find(infoHash);
   }
 

@@ -11,9 +11,15 @@ export interface Hasher extends Disposable {
    * is returned makes it urgent later on.
    */
   ask(job: Job, urgent: boolean, question: Question): () => void;
-  /** The job that a swarm knows by `infoHash` (20 bytes); undefined when the hasher was lost, too. */
-  find(infoHash: Uint8Array): Promise<Job | undefined>;
+  /** The job that a swarm knows by `infoHash` (20 bytes). */
+  find(infoHash: Uint8Array): Promise<Found>;
 }
+
+/** What is kept by an info hash, or that the hasher was lost before it could say. */
+export type Found =
+  | { readonly kind: "job"; readonly job: Job }
+  | { readonly kind: "none" }
+  | { readonly kind: "lost" };
 
 export interface Question {
   readonly answer: (answer: Answer) => void;
@@ -24,7 +30,7 @@ export interface Question {
 /** What was asked and isn't answered yet. */
 export class Questions {
   readonly #asks = new Map<number, Question>();
-  readonly #finds = new Map<number, (job: Job | undefined) => void>();
+  readonly #finds = new Map<number, (found: Found) => void>();
   #id = 0;
 
   constructor(readonly send: (message: ToHasher) => void) {}
@@ -42,9 +48,9 @@ export class Questions {
     };
   }
 
-  find(infoHash: Uint8Array): Promise<Job | undefined> {
+  find(infoHash: Uint8Array): Promise<Found> {
     const id = ++this.#id;
-    const { promise, resolve } = Promise.withResolvers<Job | undefined>();
+    const { promise, resolve } = Promise.withResolvers<Found>();
     this.#finds.set(id, resolve);
     this.send({ kind: "find", id, infoHash });
     return promise;
@@ -66,7 +72,7 @@ export class Questions {
       case "found": {
         const find = this.#finds.get(id);
         this.#finds.delete(id);
-        find?.(message.job);
+        find?.(message.job === undefined ? { kind: "none" } : { kind: "job", job: message.job });
       }
     }
   }
@@ -78,6 +84,6 @@ export class Questions {
     this.#asks.clear();
     this.#finds.clear();
     for (const { answer } of asks) answer({ kind: "lost" });
-    for (const found of finds) found(undefined);
+    for (const found of finds) found({ kind: "lost" });
   }
 }

@@ -128,7 +128,8 @@ export class SwarmAnswers {
     if (asked === undefined) return undefined;
     const refused = planMethod(request.method);
     if (refused !== undefined) return Promise.resolve(refused);
-    const host = request.headers.get("host") ?? undefined;
+    const named = request.headers.get("host") ?? "";
+    const host = named.length <= LONGEST_ADDRESS ? named : undefined;
     return this.#options.desk.track(asked, host).then((bytes) => ({
       status: 200,
       fields: { "content-type": "text/plain" },
@@ -136,6 +137,9 @@ export class SwarmAnswers {
     }));
   }
 }
+
+/** Characters of a Host field that names an address by number: the tracker looks for nothing else in it. */
+const LONGEST_ADDRESS = 64;
 
 /** Who sends one of these has some of the file already, or knows it. */
 const ABOUT_THE_FILE = [

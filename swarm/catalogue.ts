@@ -20,7 +20,9 @@ import {
   type TorrentFile,
 } from "./bittorrent/torrent.ts";
 import type { Subject } from "./documents/document.ts";
+import { KnownTorrents } from "./known-torrents.ts";
 import type { Seed } from "./seeder/upload.ts";
+import type { Knowledge } from "./tracker/route.ts";
 
 /** What documents can be made of, or why they can't now, or can't at all. */
 export type Described =
@@ -33,18 +35,15 @@ export type Described =
 /** Entries of a folder looked at in one go: requests are answered in between. */
 const BATCH = 200;
 
-/** Files of the torrents that are remembered here; the hasher knows the others. */
-const MOST_REMEMBERED = 100_000;
-
 export class Catalogue {
-  /** By info hash in hexadecimal, the least recently asked for first. */
-  readonly #jobs = new Map<string, Job>();
-  #files = 0;
+  readonly #torrents: KnownTorrents;
 
   constructor(
     readonly root: Root,
     readonly keeper: DigestKeeper,
-  ) {}
+  ) {
+    this.#torrents = new KnownTorrents({ find: (infoHash) => keeper.find(infoHash) });
+  }
 
   /** The file or folder at `segments`, with its digests and as a torrent. */
   async describe(segments: readonly string[]): Promise<Described> {
@@ -66,15 +65,17 @@ export class Catalogue {
   }
 
   /** Whether a torrent with this info hash (20 bytes) was made here. */
-  async has(infoHash: Uint8Array): Promise<boolean> {
-    return (await this.#jobOf(infoHash)) !== undefined;
+  async knows(infoHash: Uint8Array): Promise<Knowledge> {
+    return KNOWLEDGE[(await this.#torrents.find(infoHash)).kind];
   }
 
   /** What peers of a torrent can be given; undefined for one that wasn't made here, or whose files have changed. */
   async find(infoHash: Uint8Array): Promise<Seed | undefined> {
-    const job = await this.#jobOf(infoHash);
-    const files = job && shareFiles(this.root, job.files);
-    if (job === undefined || files === undefined) return undefined;
+    const found = await this.#torrents.find(infoHash);
+    if (found.kind !== "job") return undefined;
+    const { job } = found;
+    const files = shareFiles(this.root, job.files);
+    if (files === undefined) return undefined;
     const obtained = await this.#obtain(job);
     if (obtained.kind !== "known") return undefined;
     const made = torrentOf(job, obtained.digests.sha1Pieces);
@@ -108,31 +109,12 @@ export class Catalogue {
 
   #remember(job: Job, made: MadeTorrent): MadeTorrent {
     if (made.kind === "refused") return made;
-    const key = made.torrent.infoHash.toHex();
-    this.#forget(key);
-    this.#jobs.set(key, job);
-    this.#files += job.files.length;
-    for (const oldest of this.#jobs.keys()) {
-      if (this.#files <= MOST_REMEMBERED) break;
-      this.#forget(oldest);
-    }
+    this.#torrents.remember(made.torrent.infoHash, job);
     return made;
   }
-
-  #forget(key: string): void {
-    this.#files -= this.#jobs.get(key)?.files.length ?? 0;
-    this.#jobs.delete(key);
-  }
-
-  async #jobOf(infoHash: Uint8Array): Promise<Job | undefined> {
-    const key = infoHash.toHex();
-    const job = this.#jobs.get(key);
-    if (job === undefined) return await this.keeper.find(infoHash);
-    this.#jobs.delete(key);
-    this.#jobs.set(key, job);
-    return job;
-  }
 }
+
+const KNOWLEDGE = { job: "made-here", none: "unknown", lost: "unavailable" } as const;
 
 /** The info hash of what a job is about; undefined when no torrent is made of it. */
 export function infoHashOf(job: Job, sha1Pieces: Uint8Array): Uint8Array | undefined {

@@ -8,7 +8,13 @@ import { DigestKeeper } from "../digests/keeper.ts";
 import type { FileFacts } from "../files/identity.ts";
 import type { Root } from "../files/locate.ts";
 import type { Digests } from "../http/digest.ts";
-import { type Address, formatAddress, parseAddress, seederAddress } from "./bittorrent/address.ts";
+import {
+  type Address,
+  formatAddress,
+  type Interfaces,
+  parseAddress,
+  seederAddress,
+} from "./bittorrent/address.ts";
 import { Catalogue, type Described } from "./catalogue.ts";
 import {
   type Asked,
@@ -58,6 +64,9 @@ export interface OriginOptions {
   readonly tell: (line: string) => void;
 }
 
+/** Milliseconds for which the interfaces of this machine are taken to stay as they are. */
+const INTERFACES_FOR = 5_000;
+
 /** The id of a peer that a tracker named without one. */
 const NOBODY = new Uint8Array();
 
@@ -70,6 +79,8 @@ export class Origin implements SwarmDesk, Disposable {
   #seedPort: number | undefined;
   /** Of the seeder, at a tracker that isn't this one. */
   #announcer: Announcer | undefined;
+  #seen: Interfaces = {};
+  #looked = -Infinity;
 
   constructor(options: OriginOptions) {
     const { root, state, announceInterval, log, tell } = options;
@@ -112,7 +123,7 @@ export class Origin implements SwarmDesk, Disposable {
 
   async track(request: TrackerRequest, host: string | undefined): Promise<Uint8Array> {
     const policy = {
-      isKnown: (infoHash: Uint8Array) => this.#catalogue.has(infoHash),
+      knows: (infoHash: Uint8Array) => this.#catalogue.knows(infoHash),
       open: this.#options.openTracker,
       meet: ({ infoHash, port, peerId }: Announce, address: Address) =>
         void this.#seeder?.invite(infoHash, { hostname: formatAddress(address), port, peerId }),
@@ -149,7 +160,17 @@ export class Origin implements SwarmDesk, Disposable {
   #endpoint(client: string, host: string | undefined): Endpoint | undefined {
     const from = parseAddress(client);
     if (from === undefined || this.#seedPort === undefined) return undefined;
-    const address = seederAddress(from, host, networkInterfaces());
+    const address = seederAddress(from, host, this.#interfaces());
     return address && { address, port: this.#seedPort };
+  }
+
+  /** As they were within the last seconds: asking the system takes longer than the rest of an announce. */
+  #interfaces(): Interfaces {
+    const now = performance.now();
+    if (now - this.#looked > INTERFACES_FOR) {
+      this.#looked = now;
+      this.#seen = networkInterfaces();
+    }
+    return this.#seen;
   }
 }

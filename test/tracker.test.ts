@@ -26,7 +26,8 @@ interface Tracked extends Disposable {
 function track(directory: string): Tracked {
   const info = encode(infoOf(FILE));
   const infoHash = new Uint8Array(new Bun.CryptoHasher("sha1").update(info).digest());
-  const isKnown = (asked: Uint8Array) => Bun.deepEquals(asked, infoHash);
+  const knows = async (asked: Uint8Array) =>
+    Bun.deepEquals(asked, infoHash) ? ("made-here" as const) : ("unknown" as const);
 
   const tracker = new Tracker();
   const waiting: { peers: number; resolve: () => void }[] = [];
@@ -38,7 +39,7 @@ function track(directory: string): Tracked {
       const client = listener.requestIP(request)?.address ?? "";
       const asked = parseTrackerUrl(request.url, client);
       if (asked === undefined) return new Response(undefined, { status: 404 });
-      const answer = await answerTracker(tracker, { isKnown, open: false }, asked, Date.now());
+      const answer = await answerTracker(tracker, { knows, open: false }, asked, Date.now());
       const complete = tracker.view(infoHash, Date.now())?.complete ?? 0;
       for (const { peers, resolve } of waiting) if (complete >= peers) resolve();
       return new Response(answer.bytes, { headers: { "content-type": "text/plain" } });

@@ -50,7 +50,7 @@ const LONGEST_ANNOUNCE = 2048;
 /** Torrents that one scrape may ask about. */
 export const MOST_SCRAPED = 64;
 /** Characters. An info hash with its name takes 71 at most. */
-const LONGEST_SCRAPE = 8192;
+export const LONGEST_SCRAPE = 8192;
 
 /** Reads the query of an announce, with or without its question mark. */
 export function parseAnnounce(query: string): ParsedAnnounce {

@@ -4,14 +4,14 @@
  */
 import { type Address, parseAddress } from "../bittorrent/address.ts";
 import { type EncodableRecord, encode } from "../bittorrent/bencode.ts";
-import { type Announce, parseAnnounce, parseScrape } from "./announce.ts";
+import { type Announce, LONGEST_SCRAPE, parseAnnounce, parseScrape } from "./announce.ts";
 import type { Endpoint } from "./peer-list.ts";
 import type { Tracker } from "./tracker.ts";
 
 /** What was asked: nothing but text, so that it can be asked of another process. */
 export interface TrackerRequest {
   readonly kind: "announce" | "scrape";
-  /** As sent, with or without its question mark. */
+  /** As sent, with or without its question mark; one that is too long is cut, and too long still. */
   readonly query: string;
   /** The address that the connection came from. */
   readonly client: string;
@@ -22,13 +22,16 @@ export function parseTrackerUrl(url: string, client: string): TrackerRequest | u
   const asked = /^(?:https?:\/\/[^/?#]*)?\/-\/(announce|scrape)(?:\?(.*))?$/s.exec(url);
   const kind = asked?.[1];
   if (kind !== "announce" && kind !== "scrape") return undefined;
-  return { kind, query: asked?.[2] ?? "", client };
+  return { kind, query: (asked?.[2] ?? "").slice(0, LONGEST_SCRAPE + 1), client };
 }
+
+/** Of a torrent; unavailable: nobody can tell now. */
+export type Knowledge = "made-here" | "unknown" | "unavailable";
 
 /** Which torrents a tracker is for. */
 export interface TrackerPolicy {
   /** Whether a torrent (20 bytes) was made here. */
-  readonly isKnown: (infoHash: Uint8Array) => boolean | Promise<boolean>;
+  readonly knows: (infoHash: Uint8Array) => Promise<Knowledge>;
   /** Whether those that weren't are tracked as well. */
   readonly open: boolean;
   /** Told of a peer that needs pieces of one that was. */
@@ -69,8 +72,9 @@ async function announce(
   if (parsed.kind === "refused") return fail(parsed.reason);
   const address = parseAddress(client);
   if (address === undefined) return fail("this connection has no address that peers could use");
-  const known = await policy.isKnown(parsed.announce.infoHash);
-  if (!known && !policy.open) return fail("unregistered torrent");
+  const knowledge = await policy.knows(parsed.announce.infoHash);
+  const known = knowledge === "made-here";
+  if (!known && !policy.open) return knowledge === "unknown" ? UNREGISTERED : UNAVAILABLE;
   const { left, event } = parsed.announce;
   if (known && left > 0 && event !== "stopped") policy.meet?.(parsed.announce, address);
   return tracker.announce(parsed.announce, address, now, known ? seeder : undefined);
@@ -86,12 +90,25 @@ async function scrape(
   const parsed = parseScrape(query);
   if (parsed.kind === "refused") return fail(parsed.reason);
   const torrents: { infoHash: Uint8Array; seeded: boolean }[] = [];
+  let knowledge: Knowledge = "unknown";
   for (const infoHash of parsed.infoHashes) {
-    const known = await policy.isKnown(infoHash);
+    // Who can't tell of one isn't asked about sixty more.
+    if (knowledge !== "unavailable") knowledge = await policy.knows(infoHash);
+    if (knowledge === "unavailable" && !policy.open) return UNAVAILABLE;
+    const known = knowledge === "made-here";
     if (known || policy.open) torrents.push({ infoHash, seeded: known && hasSeeder });
   }
   return tracker.scrape(torrents, now);
 }
+
+/** Some programs remove a torrent that is told this: it is for those that weren't made here. */
+const UNREGISTERED: EncodableRecord = { "failure reason": "unregistered torrent" };
+
+/** BEP 31: to be asked again in a minute. Clients do so after any failure, in their own time. */
+const UNAVAILABLE: EncodableRecord = {
+  "failure reason": "temporarily unavailable, try again",
+  "retry in": 1,
+};
 
 function fail(reason: string): EncodableRecord {
   return { "failure reason": reason };

@@ -5,11 +5,11 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { type Encodable, encode } from "../../swarm/bittorrent/bencode.ts";
-import { startBinary } from "../binary.ts";
+import { decode, type Encodable, encode } from "../../swarm/bittorrent/bencode.ts";
+import { type Running, startBinary } from "../binary.ts";
 import { offsetBytes, temporaryDirectory, writeSettled } from "../site.ts";
-import { ask } from "../wire.ts";
-import { UNHARMED, withstand } from "./withstand.ts";
+import { ask, Wire } from "../wire.ts";
+import { processesOf, UNHARMED, withstand } from "./withstand.ts";
 
 setDefaultTimeout(60_000);
 
@@ -161,5 +161,158 @@ describe("A tracker that the seeder is announced at answers with", () => {
       await Promise.race([running.printed(`rangesrv: ${tracker.url}: `), inside.closed]);
     });
     expect({ ...seen, asked: inside.connections() }).toEqual({ ...UNHARMED, asked: 0 });
+  });
+});
+
+/** A query as clients send it. */
+function announceOf(infoHash: Uint8Array, more = "port=1&left=1"): string {
+  const peerId = "-XX0000-000000000000";
+  return `/-/announce?info_hash=${escape(infoHash)}&peer_id=${peerId}&uploaded=0&downloaded=0&${more}`;
+}
+
+function escape(bytes: Uint8Array): string {
+  return bytes.toHex().replaceAll(/../g, "%$&");
+}
+
+/** What a tracker's answer says: its reason, or that it has none. */
+function reasonOf(body: Uint8Array): string {
+  const decoded = decode(body);
+  const value =
+    decoded.kind === "value" && decoded.value instanceof Map ? decoded.value : undefined;
+  const reason = value?.get("failure reason");
+  if (reason instanceof Uint8Array) return new TextDecoder().decode(reason);
+  return value === undefined ? "no dictionary" : "none";
+}
+
+async function announce(port: number, target: string): Promise<string> {
+  const { body } = await ask(port, "GET", target);
+  return reasonOf(body);
+}
+
+/** SHA-1 of the info dictionary of a torrent without web seeds. */
+function infoHashOf(torrent: Buffer): Uint8Array {
+  const info = torrent.subarray(torrent.indexOf("4:info") + 6, torrent.length - 1);
+  return new Bun.CryptoHasher("sha1").update(info).digest();
+}
+
+function killHasher({ process: { pid } }: Running): void {
+  for (const child of processesOf(pid)) if (child !== pid) process.kill(child, "SIGKILL");
+}
+
+/** 4000 torrents of which nobody has heard, each completed by the same address at once. */
+async function flood(port: number): Promise<void> {
+  await Promise.all(
+    Array.from({ length: 8 }, async (_, connection) => {
+      using wire = await Wire.connect(port);
+      for (let n = 0; n < 500; n++) {
+        const infoHash = crypto.getRandomValues(new Uint8Array(20));
+        for (const left of [1, 0]) {
+          wire.request("GET", announceOf(infoHash, `port=${connection + 1}&left=${left}`));
+          await wire.response();
+        }
+      }
+    }),
+  );
+}
+
+describe("The tracker", () => {
+  const TEMPORARY = "temporarily unavailable, try again";
+
+  test("calls no torrent unregistered that was made here, while nobody can tell", async () => {
+    const [directory, state] = [tree(), temporaryDirectory()];
+    const args = ["--host", "127.0.0.1", "--state", state, directory];
+    let torrent: Buffer = Buffer.of();
+    {
+      await using before = await startBinary(args);
+      torrent = await fetchDocument(before.port, "file.torrent");
+    }
+    await using running = await startBinary(args);
+    const { port } = running;
+    const said: Record<string, string> = {};
+    const seen = await withstand(running, "small", async () => {
+      // Starts the hasher.
+      said["unknown"] = await announce(port, announceOf(new Uint8Array(20)));
+      killHasher(running);
+      await running.printed("starting none");
+      said["known"] = await announce(port, announceOf(infoHashOf(torrent)));
+      said["unknown before"] = await announce(port, announceOf(new Uint8Array(20)));
+      said["unknown now"] = await announce(port, announceOf(new Uint8Array(20).fill(1)));
+      while ((await announce(port, announceOf(infoHashOf(torrent)))) !== "none");
+      killHasher(running);
+      await running.printed("starting none for 2 s");
+      said["known again"] = await announce(port, announceOf(infoHashOf(torrent)));
+    });
+    expect({ ...seen, said }).toEqual({
+      ...UNHARMED,
+      said: {
+        unknown: "unregistered torrent",
+        known: TEMPORARY,
+        "unknown before": "unregistered torrent",
+        "unknown now": TEMPORARY,
+        "known again": "none",
+      },
+    });
+  });
+
+  test.each<[string, string[]]>([
+    ["one process", []],
+    ["workers", ["--workers", "2"]],
+  ])("takes no harm from queries that nobody would send: %s", async (_why, options) => {
+    const args = ["--host", "127.0.0.1", "--open-tracker", ...options, tree()];
+    await using running = await startBinary(args);
+    const { port } = running;
+    const hash = new Uint8Array(20).fill(7);
+    const scrape = Array.from({ length: 64 }, (_, n) => {
+      return `info_hash=${escape(new Uint8Array(20).fill(n))}`;
+    }).join("&");
+    const targets = [
+      ...["/-/announce", "/-/announce?", "/-/announce?&&&=&%", `/-/scrape?${scrape}`],
+      `/-/announce?${"info_hash=&".repeat(1000)}`,
+      `/-/scrape?${"info_hash=&".repeat(1000)}`,
+      announceOf(hash, `port=1&left=1&x=${"y".repeat(12_000)}`),
+      announceOf(hash, "port=1&left=99999999999999999999&numwant=99999999999999999999"),
+      announceOf(hash, "port=0&left=1"),
+      announceOf(hash, "port=1e3&left=-1"),
+      announceOf(hash, "port=1&left=1&event=%00"),
+    ];
+    let said: string[] = [];
+    async function attack(): Promise<void> {
+      for (let round = 0; round < 20; round++) {
+        said = await Promise.all(targets.map((target) => announce(port, target)));
+      }
+    }
+    // The heap grows to what many requests take, and then no more.
+    await attack();
+    const seen = await withstand(running, "small", attack);
+    expect({ ...seen, said }).toEqual({
+      ...UNHARMED,
+      said: [
+        ...["info_hash is missing", "info_hash is missing", "info_hash is missing", "none"],
+        ...["the announce is too long", "the scrape is too long", "the announce is too long"],
+        ...["none", "port is not one of 1 to 65535", "port is not a decimal number"],
+        "event is not started, stopped or completed",
+      ],
+    });
+  });
+
+  test("an address that announces torrents without end leaves those of others alone", async () => {
+    await using running = await startBinary(["--open-tracker", tree()]);
+    const { port } = running;
+    const theirs = new Uint8Array(20).fill(9);
+    let found = "";
+    // The heap grows to what many requests take, and then no more.
+    await flood(port);
+    const seen = await withstand(running, "small", async () => {
+      using other = await Wire.connect(port, "::1");
+      other.request("GET", announceOf(theirs, "port=7&left=1"));
+      await other.response();
+      await flood(port);
+      const { body } = await ask(port, "GET", `/-/scrape?info_hash=${escape(theirs)}`);
+      found = body.toString("latin1").slice(-49);
+    });
+    expect({ ...seen, found }).toEqual({
+      ...UNHARMED,
+      found: "d8:completei0e10:downloadedi0e10:incompletei1eeee",
+    });
   });
 });

@@ -1,0 +1,110 @@
+/** What is remembered of torrents, so that the hasher is seldom asked. */
+import { expect, test } from "bun:test";
+import type { Job } from "../digests/job.ts";
+import type { Found } from "../digests/questions.ts";
+import { KnownTorrents, type KnownTorrentsOptions } from "./known-torrents.ts";
+
+/** Milliseconds after the start. */
+const MINUTE = 60_000;
+
+function job(path: string, files = 1): Job {
+  const file = { path, device: 1n, inode: 1n, size: 1, modified: 1n };
+  return { kind: "file", path, files: Array<typeof file>(files).fill(file), pieceLength: 65536 };
+}
+
+function hash(name: string | number): Uint8Array {
+  return new TextEncoder().encode(String(name).padEnd(20, "."));
+}
+
+/** Torrents of which the hasher keeps `kept`; `down` as long as it says so. */
+function start(kept: Readonly<Record<string, Job>>, options: Partial<KnownTorrentsOptions> = {}) {
+  const asked: string[] = [];
+  const state = { now: 0, down: false, silent: false };
+  const torrents = new KnownTorrents({
+    now: () => state.now,
+    find: async (infoHash): Promise<Found> => {
+      const name = new TextDecoder().decode(infoHash).replaceAll(".", "");
+      asked.push(name);
+      if (state.silent) await new Promise(() => {});
+      if (state.down) return { kind: "lost" };
+      const found = kept[name];
+      return found === undefined ? { kind: "none" } : { kind: "job", job: found };
+    },
+    ...options,
+  });
+  const find = async (name: string | number) => {
+    const found = await torrents.find(hash(name));
+    return found.kind === "job" ? found.job.path : found.kind;
+  };
+  return { torrents, find, state, asked };
+}
+
+test("What was found is not asked for again, even while the hasher is down", async () => {
+  const { find, state, asked } = start({ a: job("/a") });
+  const first = await find("a");
+  state.down = true;
+  expect([first, await find("a"), asked]).toEqual(["/a", "/a", ["a"]]);
+});
+
+test("What was not found is asked for again after a minute", async () => {
+  const { find, state, asked } = start({});
+  const answers = [await find("a"), await find("a")];
+  state.now = MINUTE - 1;
+  answers.push(await find("a"));
+  const before = asked.length;
+  state.now = MINUTE;
+  answers.push(await find("a"));
+  expect([answers, before, asked.length]).toEqual([["none", "none", "none", "none"], 1, 2]);
+});
+
+test("A torrent that is made meanwhile is known at once", async () => {
+  const { torrents, find, asked } = start({});
+  const before = await find("a");
+  torrents.remember(hash("a"), job("/a"));
+  const finding = find("b");
+  torrents.remember(hash("b"), job("/b"));
+  expect([before, await find("a"), await finding, asked]).toEqual(["none", "/a", "/b", ["a", "b"]]);
+});
+
+test("A hasher that is down is not taken for one that doesn't know", async () => {
+  const { find, state, asked } = start({ a: job("/a") });
+  state.down = true;
+  const during = [await find("a"), await find("x")];
+  state.down = false;
+  expect([during, await find("a"), await find("x"), asked]).toEqual([
+    ["lost", "lost"],
+    "/a",
+    "none",
+    ["a", "x", "a", "x"],
+  ]);
+});
+
+test("One that says nothing is waited for a moment, by so many", async () => {
+  const { find, state, asked } = start({}, { patience: 1 });
+  state.silent = true;
+  const names = Array.from({ length: 100 }, (_, n) => n % 50);
+  const found = await Promise.all(names.map(find));
+  expect([new Set(found), asked.length]).toEqual([new Set(["lost"]), 32]);
+});
+
+test("All who ask at the same time are one question", async () => {
+  const { find, asked } = start({ a: job("/a") });
+  expect([await Promise.all([find("a"), find("a"), find("a")]), asked]).toEqual([
+    ["/a", "/a", "/a"],
+    ["a"],
+  ]);
+});
+
+test("What is remembered is bounded, and what was asked for last stays", async () => {
+  const { torrents, find, asked } = start({}, { files: 10, missed: 2 });
+  for (const name of ["a", "b"]) torrents.remember(hash(name), job(name, 4));
+  await find("a");
+  torrents.remember(hash("c"), job("c", 4));
+  torrents.remember(hash("c"), job("c", 5));
+  const made = [await find("a"), await find("b"), await find("c")];
+  for (const name of ["x", "y", "b"]) await find(name);
+  expect([made, asked]).toEqual([
+    ["a", "none", "c"],
+    ["b", "x", "y", "b"],
+  ]);
+});
