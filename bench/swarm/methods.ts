@@ -83,6 +83,18 @@ export const METHODS: readonly Method[] = [
     },
   },
   {
+    name: "transmission",
+    about:
+      "`transmission-cli URL` of rangesrv's .torrent, without any option that changes a download",
+    needs: ["transmission-cli"],
+    only: [1, 8],
+    async run(setting, peers) {
+      await serveTorrent(setting);
+      const url = torrentUrl(setting, `${setting.name}.torrent`);
+      return start(setting, peers, (host) => transmission(setting, host, url));
+    },
+  },
+  {
     name: "libtorrent-seed",
     about: "libtorrent over TCP; origin: libtorrent, seeding, and opentracker",
     needs: [PYTHON, "opentracker"],
@@ -194,6 +206,17 @@ function aria2c(setting: Setting, host: Host, url: string): Runner {
   const headless = ["--quiet", `--dir=${directoryOf(setting, host)}`];
   const command = ["aria2c", ...headless, `--on-bt-download-complete=${hook}`, url];
   return { host, command: whenStarted(command) };
+}
+
+/** As aria2c; its progress goes to standard output, so the hook has another way out. */
+function transmission(setting: Setting, host: Host, url: string): Runner {
+  const hook = join(setting.scratch, "finished.sh");
+  const script = '#!/bin/sh\nexec sha256sum "$TR_TORRENT_DIR/$TR_TORRENT_NAME" >&3\n';
+  writeFileSync(hook, script, { mode: 0o755 });
+  const directory = directoryOf(setting, host);
+  const own = ["-g", join(directory, "settings"), "-w", directory, "-f", hook];
+  const command = ["transmission-cli", ...own, url];
+  return { host, command: whenStarted(command, " 3>&1 >/dev/null") };
 }
 
 function directoryOf({ scratch }: Setting, host: Host): string {
