@@ -28,7 +28,7 @@ import {
 } from "./service/workers.ts";
 import { type Asking, SwarmAnswers } from "./swarm/answers.ts";
 import { infoHashOf } from "./swarm/catalogue.ts";
-import { type Answer, answerAtDesk, type Question, RemoteDesk } from "./swarm/desk.ts";
+import { deskAnswers, type DeskTopics, RemoteDesk } from "./swarm/desk.ts";
 import { documentsOfFile } from "./swarm/documents/document.ts";
 import { Origin, type SwarmDesk } from "./swarm/origin.ts";
 
@@ -217,7 +217,7 @@ async function start(options: Options): Promise<void> {
   const root = openRoot(options.directory, options);
   const sharedPort = workerPort();
   if (sharedPort !== undefined) {
-    const line = lineToSupervisor<Question, Answer>();
+    const line = lineToSupervisor<DeskTopics>();
     const lastCalls = { called: false };
     const shared = { lastCalls, desk: new RemoteDesk(line) };
     const server = open(root, { ...options, port: sharedPort }, log, shared);
@@ -234,9 +234,9 @@ async function start(options: Options): Promise<void> {
   } else {
     port = await reservePort(options);
     listenToPeers((where) => origin.listen(where), options, port, log);
-    const answer = (question: Question) => answerAtDesk(origin, question);
+    const answers = deskAnswers(origin);
     const { grace } = options;
-    const supervisor = new Supervisor({ port, count, grace, log, tell, answer });
+    const supervisor = new Supervisor({ port, count, grace, log, tell, answers });
     supervisor.obeySignals();
     if (!(await supervisor.start())) return;
   }

@@ -3,6 +3,7 @@
  * isn't named is a fault of this server and is logged.
  */
 import { NOT_FOUND, type Plan, refuse } from "../http/plan.ts";
+import { NoAnswer } from "../os/line.ts";
 
 /** Seconds after which a client may try again when a resource has run out. */
 const RETRY_AFTER = { "retry-after": "1" };
@@ -11,6 +12,9 @@ const RETRY_AFTER = { "retry-after": "1" };
 export function planFailure(error: unknown): Plan {
   if (error instanceof FileChanged) {
     return refuse(503, "The file keeps changing; try again", RETRY_AFTER);
+  }
+  if (error instanceof NoAnswer) {
+    return refuse(503, "Another process of this server doesn't answer; try again", RETRY_AFTER);
   }
   if (error instanceof FileTooLarge) {
     return refuse(500, "The file is larger than this server can serve");

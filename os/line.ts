@@ -1,67 +1,229 @@
 /**
- * Questions from a worker to its supervisor, which alone knows what must be one for
- * all of them, and the answers back, over the channel between the two processes.
+ * Questions from one process to another, and the answers back, over a channel that
+ * carries messages. A question has one answer; before it come any number of messages of
+ * progress. The asker may withdraw it. Every question is settled: by its answer, or by
+ * {@link NoAnswer} when the other end is gone, takes too long or has too much to do.
+ *
+ *     asker → answerer   ask, withdraw
+ *     answerer → asker   progress, then answer or no-answer
  */
 
-/** What a worker sends. */
-export interface Asked<Question> {
-  readonly kind: "ask";
-  readonly id: number;
-  readonly question: Question;
+/** What can be asked on a line, by name: typed here, once for both ends. */
+export type Topics = Readonly<Record<string, Topic>>;
+
+interface Topic {
+  readonly question: unknown;
+  readonly answer: unknown;
+  readonly progress?: unknown;
 }
 
-/** What comes back: exactly one for each that was asked. */
-export type Answered<Answer> =
-  | { readonly kind: "answer"; readonly id: number; readonly answer: Answer }
-  | { readonly kind: "no-answer"; readonly id: number; readonly reason: string };
+export type ToAnswerer =
+  | {
+      readonly kind: "ask";
+      readonly id: number;
+      readonly topic: string;
+      readonly question: unknown;
+    }
+  /** Nobody waits for the answer any more. One is sent nevertheless: the asker counts them. */
+  | { readonly kind: "withdraw"; readonly id: number };
 
-/** A worker's end. */
-export class Line<Question, Answer> {
-  readonly #waiting = new Map<number, PromiseWithResolvers<Answer>>();
+export type ToAsker =
+  | { readonly kind: "progress"; readonly id: number; readonly progress: unknown }
+  | { readonly kind: "answer"; readonly id: number; readonly answer: unknown }
+  | {
+      readonly kind: "no-answer";
+      readonly id: number;
+      readonly reason: string;
+      /** Of the failure, such as EMFILE. */
+      readonly code: string | undefined;
+    };
+
+/** There is no answer for now; asking again later makes sense. */
+export class NoAnswer extends Error {}
+
+export interface AskOptions<Progress> {
+  readonly progress?: (progress: Progress) => void;
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds to wait for the answer. */
+  readonly limit?: number;
+}
+
+interface Waiting {
+  readonly settle: (settle: () => void) => void;
+  readonly resolve: (answer: unknown) => void;
+  readonly reject: (error: unknown) => void;
+  readonly progress: ((progress: never) => void) | undefined;
+}
+
+/** Questions without an answer: more than this many are not sent. */
+const MOST = 4_096;
+
+/** The end that asks. */
+export class Asker<Asked extends Topics> {
+  readonly #send: (message: ToAnswerer) => void;
+  readonly #most: number;
+  /** By id; undefined once the asker has stopped waiting: the other end still has the question. */
+  readonly #waiting = new Map<number, Waiting | undefined>();
   #asked = 0;
 
-  /** `send` throws or returns when nobody is there to hear. */
-  constructor(readonly send: (message: Asked<Question>) => void) {}
+  /** `send` throws when nobody is there to hear. */
+  constructor(send: (message: ToAnswerer) => void, most = MOST) {
+    this.#send = send;
+    this.#most = most;
+  }
 
-  /** Rejects when the supervisor has no answer, or is gone. */
-  ask(question: Question): Promise<Answer> {
-    const id = (this.#asked += 1);
-    const waiting = Promise.withResolvers<Answer>();
-    this.#waiting.set(id, waiting);
-    try {
-      this.send({ kind: "ask", id, question });
-    } catch (error) {
-      this.#waiting.delete(id);
-      waiting.reject(error);
+  /** Questions that the other end has and hasn't answered. */
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  ask<Name extends keyof Asked & string>(
+    topic: Name,
+    question: Asked[Name]["question"],
+    options: AskOptions<Asked[Name]["progress"]> = {},
+  ): Promise<Asked[Name]["answer"]> {
+    if (options.signal?.aborted) return Promise.reject(options.signal.reason);
+    if (this.#waiting.size >= this.#most) {
+      return Promise.reject(new NoAnswer("Too many questions wait for an answer"));
     }
-    return waiting.promise;
+    const id = (this.#asked += 1);
+    const promise = this.#wait(id, options);
+    try {
+      this.#send({ kind: "ask", id, topic, question });
+    } catch (error) {
+      const waiting = this.#waiting.get(id);
+      this.#waiting.delete(id);
+      waiting?.settle(() => waiting.reject(error));
+    }
+    return promise;
   }
 
-  hear(message: Answered<Answer>): void {
+  /** Messages about nothing that waits come late or twice, and are ignored. */
+  hear(message: ToAsker): void {
     const waiting = this.#waiting.get(message.id);
-    this.#waiting.delete(message.id);
-    if (message.kind === "answer") waiting?.resolve(message.answer);
-    else waiting?.reject(new Error(message.reason));
+    switch (message.kind) {
+      case "progress":
+        waiting?.progress?.(message.progress as never);
+        return;
+      case "answer":
+        this.#waiting.delete(message.id);
+        waiting?.settle(() => waiting.resolve(message.answer));
+        return;
+      case "no-answer": {
+        this.#waiting.delete(message.id);
+        const { reason, code } = message;
+        const error = new Error(reason);
+        waiting?.settle(() => waiting.reject(code ? Object.assign(error, { code }) : error));
+      }
+    }
   }
 
-  /** The supervisor is gone: nobody answers any more. */
-  close(): void {
-    for (const { reject } of this.#waiting.values()) reject(new Error("the supervisor is gone"));
+  /** The other end is gone: there will be no answers to what was asked so far. */
+  close(reason: string): void {
+    const all = [...this.#waiting.values()];
     this.#waiting.clear();
+    for (const waiting of all) waiting?.settle(() => waiting.reject(new NoAnswer(reason)));
+  }
+
+  #wait(id: number, { progress, signal, limit }: AskOptions<never>): Promise<unknown> {
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const giveUp = (error: unknown) => {
+      this.#waiting.set(id, undefined);
+      settle(() => reject(error));
+      this.#withdraw(id);
+    };
+    const aborted = () => giveUp(signal?.reason);
+    const late = () => giveUp(new NoAnswer(`There was no answer for ${limit} ms`));
+    const timer = limit === undefined ? undefined : setTimeout(late, limit);
+    function settle(act: () => void): void {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", aborted);
+      act();
+    }
+    signal?.addEventListener("abort", aborted);
+    this.#waiting.set(id, { settle, resolve, reject, progress });
+    return promise;
+  }
+
+  #withdraw(id: number): void {
+    try {
+      this.#send({ kind: "withdraw", id });
+    } catch (error) {
+      // The other end has just gone: close() comes next.
+      if (!(error instanceof Error)) throw error;
+    }
   }
 }
 
-/** A supervisor's end: answers one question, whatever happens. */
-export async function reply<Question, Answer>(
-  { id, question }: Asked<Question>,
-  answer: (question: Question) => Promise<Answer>,
-  send: (message: Answered<Answer>) => void,
-): Promise<void> {
-  let answered: Answered<Answer>;
-  try {
-    answered = { kind: "answer", id, answer: await answer(question) };
-  } catch (error) {
-    answered = { kind: "no-answer", id, reason: String(error) };
+/** How one question is answered: `signal` is aborted when it is withdrawn. */
+export interface Exchange<Progress> {
+  readonly progress: (progress: Progress) => void;
+  readonly signal: AbortSignal;
+}
+
+/** A function for every topic. */
+export type Answers<Asked extends Topics> = {
+  readonly [Name in keyof Asked]: (
+    question: Asked[Name]["question"],
+    exchange: Exchange<Asked[Name]["progress"]>,
+  ) => Asked[Name]["answer"] | Promise<Asked[Name]["answer"]>;
+};
+
+/** The end that answers. */
+export class Answerer<Asked extends Topics> {
+  readonly #answers: Answers<Asked>;
+  readonly #send: (message: ToAsker) => void;
+  readonly #open = new Map<number, AbortController>();
+
+  /** `send` throws when nobody is there to hear, or when a message can't be sent. */
+  constructor(answers: Answers<Asked>, send: (message: ToAsker) => void) {
+    this.#answers = answers;
+    this.#send = send;
   }
-  send(answered);
+
+  hear(message: ToAnswerer): void {
+    switch (message.kind) {
+      case "ask":
+        return void this.#answer(message.id, message.topic, message.question);
+      case "withdraw":
+        this.#open.get(message.id)?.abort();
+    }
+  }
+
+  /** The asker is gone: what it asked is withdrawn. */
+  close(): void {
+    for (const controller of this.#open.values()) controller.abort();
+  }
+
+  async #answer(id: number, topic: string, question: unknown): Promise<void> {
+    const controller = new AbortController();
+    this.#open.set(id, controller);
+    const progress = (told: unknown) => void this.#tell({ kind: "progress", id, progress: told });
+    try {
+      if (!Object.hasOwn(this.#answers, topic)) throw new Error(`Nobody here answers "${topic}"`);
+      const answer = this.#answers[topic];
+      const exchange = { progress, signal: controller.signal };
+      this.#send({ kind: "answer", id, answer: await answer?.(question, exchange) });
+    } catch (error) {
+      // Either there is no answer, or it can't be sent; then this can be.
+      this.#tell({ kind: "no-answer", id, reason: String(error), code: codeOf(error) });
+    } finally {
+      this.#open.delete(id);
+    }
+  }
+
+  #tell(message: ToAsker): void {
+    try {
+      this.#send(message);
+    } catch (error) {
+      // The asker is gone, and close() comes next.
+      if (!(error instanceof Error)) throw error;
+    }
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error && "code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
 }

@@ -6,7 +6,7 @@
  *     supervisor → worker   exclude  send the listener at this index nothing new (any worker can)
  *                           close    accept what waits, send connections away, then drain
  *                           stop     drain at once
- *                           answer   to what was asked
+ *                           answer   to what was asked (os/line.ts)
  *     worker → supervisor   ready    listening
  *                           closed   no longer listening
  *                           ask      what the supervisor alone knows
@@ -14,7 +14,15 @@
 import { availableParallelism } from "node:os";
 import { INTERRUPTED, MISTAKE } from "../os/exit-code.ts";
 import { environmentFor, startedAs, thisProgram } from "../os/itself.ts";
-import { type Answered, type Asked, Line, reply } from "../os/line.ts";
+import {
+  Answerer,
+  type Answers,
+  Asker,
+  NoAnswer,
+  type ToAnswerer,
+  type ToAsker,
+  type Topics,
+} from "../os/line.ts";
 import { excludeListener, excludeNoListener } from "../os/listeners.ts";
 import type { Log } from "./log.ts";
 import { drain, Signals } from "./shutdown.ts";
@@ -39,14 +47,13 @@ const LISTENS_WITHIN = 30_000;
 /** Milliseconds that a worker may be late by, before it counts as one that hangs. */
 const LATE = 2_000;
 
-type ToWorker<Answer> =
+type ToWorker =
   | { readonly kind: "exclude"; readonly index: number; readonly count: number }
   | { readonly kind: "exclude-none" }
   | { readonly kind: "close" }
   | { readonly kind: "stop" }
-  | Answered<Answer>;
-type ToSupervisor<Question> =
-  { readonly kind: "ready" } | { readonly kind: "closed" } | Asked<Question>;
+  | ToAsker;
+type ToSupervisor = { readonly kind: "ready" } | { readonly kind: "closed" } | ToAnswerer;
 
 /** How many processes serve: one where a port can't be shared. */
 export function countWorkers(workers: number | "auto"): number {
@@ -61,12 +68,14 @@ export function workerPort(): number | undefined {
 }
 
 /** A worker's line to its supervisor. */
-export function lineToSupervisor<Question, Answer>(): Line<Question, Answer> {
-  return new Line((message) => {
-    if (!process.connected) throw new Error("the supervisor is gone");
+export function lineToSupervisor<Asked extends Topics>(): Asker<Asked> {
+  return new Asker((message) => {
+    if (!process.connected) throw new NoAnswer(GONE);
     process.send?.(message);
   });
 }
+
+const GONE = "The supervisor is gone";
 
 /** Whether connections are to end with the answer that they are waiting for. */
 export interface LastCalls {
@@ -77,10 +86,10 @@ export interface LastCalls {
  * Makes this process, which listens already, a worker. It drains when it is told to
  * and when its supervisor is gone; a signal to the whole group tells it once.
  */
-export function obeySupervisor<Question, Answer>(
+export function obeySupervisor<Asked extends Topics>(
   server: Bun.Server<undefined>,
   lastCalls: LastCalls,
-  line: Line<Question, Answer>,
+  line: Asker<Asked>,
   grace: number,
 ): void {
   let draining = false;
@@ -93,10 +102,10 @@ export function obeySupervisor<Question, Answer>(
     await drained;
     process.exit(0);
   }
-  function tell(message: ToSupervisor<Question>): void {
+  function tell(message: ToSupervisor): void {
     if (process.connected) process.send?.(message);
   }
-  process.on("message", (message: ToWorker<Answer>) => {
+  process.on("message", (message: ToWorker) => {
     switch (message.kind) {
       case "exclude":
         return excludeListener(message.index, message.count);
@@ -108,13 +117,14 @@ export function obeySupervisor<Question, Answer>(
         // Whoever asks again is told to connect again, and finds a successor.
         lastCalls.called = true;
         return void setTimeout(end, LAST_CALLS);
+      case "progress":
       case "answer":
       case "no-answer":
         return line.hear(message);
     }
   });
   process.on("disconnect", () => {
-    line.close();
+    line.close(GONE);
     void end();
   });
   process.on("SIGTERM", end);
@@ -134,7 +144,7 @@ interface Worker {
   leaving: boolean;
 }
 
-export interface SupervisorOptions<Question, Answer> {
+export interface SupervisorOptions<Asked extends Topics> {
   readonly port: number;
   readonly count: number;
   /** Seconds that responses in flight have to finish. */
@@ -144,7 +154,7 @@ export interface SupervisorOptions<Question, Answer> {
   /** For what is going on. */
   readonly tell: Log;
   /** Answers what workers ask. */
-  readonly answer: (question: Question) => Promise<Answer>;
+  readonly answers: Answers<Asked>;
   /** This program again; another command, time and end are for tests. */
   readonly command?: readonly string[];
   readonly listensWithin?: number;
@@ -163,8 +173,8 @@ class EndedEarly extends Error {
 }
 
 /** Keeps `count` workers serving on `port` until a signal ends them all. */
-export class Supervisor<Question, Answer> {
-  readonly #options: SupervisorOptions<Question, Answer>;
+export class Supervisor<Asked extends Topics> {
+  readonly #options: SupervisorOptions<Asked>;
   /** In the order in which the kernel has their listeners. */
   readonly #listening: Worker[] = [];
   readonly #running = new Set<Worker>();
@@ -174,7 +184,7 @@ export class Supervisor<Question, Answer> {
   /** Whether a rolling restart may begin. */
   #settled = false;
 
-  constructor(options: SupervisorOptions<Question, Answer>) {
+  constructor(options: SupervisorOptions<Asked>) {
     this.#options = options;
   }
 
@@ -214,24 +224,29 @@ export class Supervisor<Question, Answer> {
     const { command = sameCommand(), listensWithin = LISTENS_WITHIN } = this.#options;
     const ready = Promise.withResolvers<void>();
     const closed = Promise.withResolvers<string>();
+    // The worker's end is heard elsewhere: an answer that can't be sent is nobody's.
+    const { answers } = this.#options;
+    const answerer = new Answerer(answers, (message) => child.send(message));
     const child = Bun.spawn([...command], {
       env: environmentFor(WORKER, String(this.#options.port)),
       stdio: ["ignore", "inherit", "inherit"],
       serialization: "advanced",
-      ipc: (message: ToSupervisor<Question>) => {
+      ipc: (message: ToSupervisor) => {
         switch (message.kind) {
           case "ready":
             return ready.resolve();
           case "closed":
             return closed.resolve("stopped listening");
           case "ask":
-            return void reply(message, this.#options.answer, (answer) => send(worker, answer));
+          case "withdraw":
+            return answerer.hear(message);
         }
       },
       onExit: ({ exitCode, signalCode }) => {
         const how = String(signalCode ?? `code ${exitCode}`);
         ready.reject(new EndedEarly(how, exitCode === MISTAKE));
         closed.resolve(`ended with ${how}`);
+        answerer.close();
         this.#running.delete(worker);
         if (this.#stopping && this.#running.size === 0) this.#exit(0);
       },
@@ -344,7 +359,7 @@ export class Supervisor<Question, Answer> {
 }
 
 /** A worker that has just ended can't be told, and needn't be: its end is heard next. */
-function send(worker: Worker | undefined, message: ToWorker<unknown>): void {
+function send(worker: Worker | undefined, message: ToWorker): void {
   try {
     worker?.process.send(message);
   } catch (error) {
