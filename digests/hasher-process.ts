@@ -1,12 +1,13 @@
-import { thisProgram } from "../os/itself.ts";
-import { hasherEnvironment } from "./hasher.ts";
 /**
- * The hasher as a serving process sees it: started when something is to be asked,
- * ended when nothing was for a while, started again, later and later, when it dies.
+ * The hasher as a serving process sees it: started when something is to be asked, ended
+ * when nothing was for a while, killed when it gives no sign of life, and started again,
+ * later and later, when it dies.
  */
+import { thisProgram } from "../os/itself.ts";
+import { Asker, NoAnswer, type ToAnswerer, type ToAsker } from "../os/line.ts";
+import { hasherEnvironment } from "./hasher.ts";
 import type { Job } from "./job.ts";
-import { type Found, type Hasher, type Question, Questions } from "./questions.ts";
-import type { FromHasher, ToHasher } from "./queue.ts";
+import type { Answer, Found, Hasher, HasherTopics, HashOptions } from "./questions.ts";
 
 /** Milliseconds without a question after which it is ended. */
 const IDLE = 60_000;
@@ -15,6 +16,12 @@ const DELAY = 1_000;
 const LONGEST_DELAY = 60_000;
 /** Milliseconds after which it didn't die young. */
 const GROWN_UP = 10_000;
+/** Milliseconds without a message, while it is asked something: twice this, and it is killed. */
+const SILENCE = 15_000;
+/** Killed ones that haven't ended, since a disk holds them: more are not started beside them. */
+const MOST_STUCK = 2;
+/** Milliseconds to wait for an answer that needs no hashing. */
+const FIND_LIMIT = 2_000;
 
 export interface HasherOptions {
   /** This program again; other arguments are for tests. */
@@ -22,20 +29,25 @@ export interface HasherOptions {
   /** The state directory; undefined keeps digests in memory. */
   readonly directory: string | undefined;
   readonly log: (line: string) => void;
-  /** Milliseconds; see IDLE and DELAY. */
+  /** Milliseconds; see IDLE, DELAY and SILENCE. */
   readonly idle?: number;
   readonly delay?: number;
+  readonly silence?: number;
 }
 
 export class HasherProcess implements Hasher {
   readonly #options: HasherOptions;
+  readonly #asker = new Asker<HasherTopics>((message) => this.#send(message));
   #child: Bun.Subprocess | undefined;
+  readonly #stuck = new Set<Bun.Subprocess>();
   #started = 0;
   #delay: number;
   /** Milliseconds on the monotonic clock before which none is started. */
   #notBefore = 0;
   #idle: ReturnType<typeof setTimeout> | undefined;
-  readonly #questions = new Questions((message) => this.#send(message));
+  #listening: ReturnType<typeof setInterval> | undefined;
+  /** How often it was listened to in vain. */
+  #silent = 0;
 
   constructor(options: HasherOptions) {
     this.#options = options;
@@ -48,67 +60,83 @@ export class HasherProcess implements Hasher {
   }
 
   get wait(): number {
-    return this.#child === undefined ? Math.max(0, this.#notBefore - performance.now()) : 0;
+    if (this.#child !== undefined) return 0;
+    const wait = Math.max(0, this.#notBefore - performance.now());
+    return this.#stuck.size < MOST_STUCK ? wait : Math.max(wait, LONGEST_DELAY);
   }
 
-  ask(job: Job, urgent: boolean, question: Question): () => void {
-    return this.#questions.ask(job, urgent, question);
+  async hash(job: Job, { urgent, progress, signal }: HashOptions): Promise<Answer> {
+    try {
+      return await this.#asker.ask("hash", { job, urgent }, { progress, signal });
+    } catch {
+      // It was withdrawn, or the hasher has said in the log what failed, or why it is gone.
+      return { kind: "lost" };
+    }
   }
 
-  find(infoHash: Uint8Array): Promise<Found> {
+  async find(infoHash: Uint8Array): Promise<Found> {
     // Without a directory, one that is started now knows nothing yet.
     const isEmpty = this.#child === undefined && this.#options.directory === undefined;
-    if (isEmpty && this.wait === 0) return Promise.resolve({ kind: "none" });
-    return this.#questions.find(infoHash);
+    if (isEmpty && this.wait === 0) return { kind: "none" };
+    try {
+      const job = await this.#asker.ask("find", infoHash, { limit: FIND_LIMIT });
+      return job === undefined ? { kind: "none" } : { kind: "job", job };
+    } catch {
+      return { kind: "lost" };
+    }
   }
 
   [Symbol.dispose](): void {
     this.#notBefore = Infinity;
     this.#end();
-    this.#questions.lose();
+    this.#asker.close("This server ends");
   }
 
-  #send(message: ToHasher): void {
+  #send(message: ToAnswerer): void {
+    if (this.wait > 0) throw new NoAnswer("The hasher is down");
     clearTimeout(this.#idle);
-    if (this.wait > 0) return this.#questions.lose();
-    try {
-      this.#child ??= this.#start();
-      this.#child.send(message);
-    } catch (error) {
-      // It has just ended, and its end is heard next; or it can't be started.
-      if (!(error instanceof Error)) throw error;
-      if (this.#child === undefined) this.#failed(`cannot start a hasher (${error.message})`);
-      this.#questions.lose();
-    }
+    this.#child ??= this.#start();
+    this.#child.send(message);
+    this.#listen();
   }
 
   #start(): Bun.Subprocess {
     const { command = thisProgram(), directory } = this.#options;
     this.#started = performance.now();
-    const child = Bun.spawn([...command], {
-      env: hasherEnvironment(directory),
-      stdio: ["ignore", "ignore", "inherit"],
-      serialization: "advanced",
-      ipc: (message: FromHasher) => this.#hear(message),
-      onExit: (_, exitCode, signalCode) => {
-        if (this.#child !== child) return;
-        this.#child = undefined;
-        this.#failed(`hasher ${child.pid} ended with ${signalCode ?? `code ${exitCode}`}`);
-        this.#questions.lose();
-      },
-    });
-    child.unref();
-    return child;
+    try {
+      const child = Bun.spawn([...command], {
+        env: hasherEnvironment(directory),
+        stdio: ["ignore", "ignore", "inherit"],
+        serialization: "advanced",
+        ipc: (message: ToAsker) => {
+          if (this.#child === child) this.#hear(message);
+        },
+        onExit: (_, exitCode, signalCode) => {
+          this.#stuck.delete(child);
+          const how = signalCode ?? `code ${exitCode}`;
+          if (this.#child === child) this.#lose(`hasher ${child.pid} ended with ${how}`);
+        },
+      });
+      child.unref();
+      return child;
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      this.#lose(`cannot start a hasher (${error.message})`);
+      throw new NoAnswer("The hasher is down");
+    }
   }
 
-  #hear(message: FromHasher): void {
-    this.#questions.hear(message);
+  #hear(message: ToAsker): void {
+    this.#silent = 0;
+    this.#asker.hear(message);
     this.#rest();
   }
 
   /** Ends the process in a while when nothing else is asked. */
   #rest(): void {
-    if (this.#questions.size > 0) return;
+    if (this.#asker.size > 0) return;
+    clearInterval(this.#listening);
+    this.#listening = undefined;
     clearTimeout(this.#idle);
     this.#idle = setTimeout(() => this.#end(), this.#options.idle ?? IDLE).unref();
   }
@@ -116,17 +144,41 @@ export class HasherProcess implements Hasher {
   /** It ends by itself when it is let go of. */
   #end(): void {
     clearTimeout(this.#idle);
+    clearInterval(this.#listening);
     const child = this.#child;
     this.#child = undefined;
     child?.disconnect();
   }
 
-  #failed(what: string): void {
+  /**
+   * Kills a hasher that is stopped, or hangs at a disk. Twice, since this process may
+   * have been stopped itself: then what the hasher said is still to be read.
+   */
+  #listen(): void {
+    if (this.#listening !== undefined) return;
+    const { silence = SILENCE } = this.#options;
+    this.#silent = 0;
+    this.#listening = setInterval(() => {
+      const child = this.#child;
+      this.#silent += 1;
+      if (this.#silent <= 2 || child === undefined) return;
+      this.#stuck.add(child);
+      child.kill("SIGKILL");
+      this.#lose(`hasher ${child.pid} gave no sign of life for ${(2 * silence) / 1000} s`);
+    }, silence).unref();
+  }
+
+  /** There is no hasher any more, and none for a while. */
+  #lose(what: string): void {
+    clearInterval(this.#listening);
+    this.#listening = undefined;
+    this.#child = undefined;
     const now = performance.now();
     const grownUp = now - this.#started > GROWN_UP;
     const delay = grownUp ? (this.#options.delay ?? DELAY) : this.#delay;
     this.#delay = Math.min(2 * delay, LONGEST_DELAY);
     this.#notBefore = now + delay;
     this.#options.log(`${what}; starting none for ${delay / 1000} s`);
+    this.#asker.close("The hasher is gone");
   }
 }

@@ -4,8 +4,10 @@
  */
 import { setPriority } from "node:os";
 import { environmentFor, startedAs } from "../os/itself.ts";
+import { Answerer, type ToAnswerer, type ToAsker } from "../os/line.ts";
 import type { InfoHashOf } from "./job.ts";
-import { type FromHasher, HashQueue, type ToHasher } from "./queue.ts";
+import type { HasherTopics } from "./questions.ts";
+import { HashQueue } from "./queue.ts";
 import { DigestStore } from "./store.ts";
 
 /** Set in the hasher: the state directory, or nothing when there is none. */
@@ -33,14 +35,21 @@ export async function runHasher(options: {
   // A signal to the whole group is for the one that serves: it may still need this one.
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => {});
   const store = new DigestStore({ ...options, directory: process.env[HASHER] || undefined });
-  const queue = new HashQueue(store, tell);
-  process.on("message", (message: ToHasher) => queue.receive(message));
+  const queue = new HashQueue({ store, log: options.log });
+  const answerer = new Answerer<HasherTopics>(
+    {
+      hash: ({ job, urgent }, exchange) => queue.hash(job, urgent, exchange),
+      find: (infoHash) => store.findInfoHash(infoHash),
+    },
+    tell,
+  );
+  process.on("message", (message: ToAnswerer) => answerer.hear(message));
   await new Promise((resolve) => process.on("disconnect", resolve));
   store[Symbol.dispose]();
   process.exit(0);
 }
 
-function tell(message: FromHasher): void {
+function tell(message: ToAsker): void {
   if (process.connected) process.send?.(message);
 }
 

@@ -1,7 +1,7 @@
 /**
  * Hashing: one reading of the files of a job gives all of their digests. Every byte
  * is of the version that the job names: the opened file is held against it before
- * each chunk and after the last.
+ * each chunk and after the last. A job may be left for others between two chunks.
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { type FileFacts } from "../files/identity.ts";
@@ -17,52 +17,88 @@ const READ = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOC
 /** Failures that mean that another thing, or nothing, stands in the file's place. */
 const REPLACED: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "ELOOP", "ENXIO", "ENODEV"]);
 
-/**
- * Hashes what `job` names. After every chunk `rest` is called with the bytes read
- * so far and waited for; what it throws ends the job and is thrown on.
- */
+/** Files without bytes that are looked at in one go. */
+const MOST_EMPTY = 100;
+
+/** Hashes what `job` names. After every chunk `rest` is called with the bytes read so far, and waited for. */
 export async function hashJob(job: Job, rest: (done: number) => Promise<void>): Promise<Outcome> {
-  const hashes = job.kind === "file" ? new FileHashes(job) : new FolderHashes(job);
-  let done = 0;
-  for (const file of job.files) {
-    const ended = await readFile(file, async (bytes) => {
-      hashes.update(bytes);
-      done += bytes.length;
-      await rest(done);
-    });
-    if (ended !== undefined) return ended;
+  using hashing = new Hashing(job);
+  for (;;) {
+    const outcome = hashing.advance();
+    if (outcome !== undefined) return outcome;
+    await rest(hashing.done);
   }
-  return { kind: "digested", digested: hashes.digest() };
 }
 
 /** One for all: between two chunks nothing is left in it. */
 let buffer: Buffer | undefined;
 
-/** Hands `take` the bytes of one version of a file, in order; how it ended when not with the last. */
-async function readFile(
-  file: FileFacts,
-  take: (bytes: Uint8Array) => Promise<void>,
-): Promise<Outcome | undefined> {
-  let descriptor: number | undefined;
-  try {
-    descriptor = openSync(file.path, READ);
-    buffer ??= Buffer.allocUnsafe(CHUNK);
-    let offset = 0;
-    while (isStill(file, descriptor)) {
-      if (offset === file.size) return undefined;
-      const length = readSync(descriptor, buffer, 0, Math.min(CHUNK, file.size - offset), offset);
-      if (length === 0) break;
-      offset += length;
-      await take(buffer.subarray(0, length));
+/** A job that is read chunk by chunk, for as long as somebody calls {@link advance}. */
+export class Hashing implements Disposable {
+  readonly #files: readonly FileFacts[];
+  readonly #hashes: FileHashes | FolderHashes;
+  /** Of the file in hand: its place among the files, what is open of it, and where to read on. */
+  #file = 0;
+  #descriptor: number | undefined;
+  #offset = 0;
+  #done = 0;
+
+  constructor(job: Job) {
+    this.#files = job.files;
+    this.#hashes = job.kind === "file" ? new FileHashes(job) : new FolderHashes(job);
+  }
+
+  /** Bytes read so far. */
+  get done(): number {
+    return this.#done;
+  }
+
+  /** Reads a chunk; how the job ended, when it did. */
+  advance(): Outcome | undefined {
+    for (let looked = 0; looked < MOST_EMPTY; looked++) {
+      const file = this.#files[this.#file];
+      if (file === undefined) return { kind: "digested", digested: this.#hashes.digest() };
+      const step = this.#read(file);
+      if (step === "read") return undefined;
+      if (step !== "at its end") return step;
+      this.pause();
+      this.#file += 1;
+      this.#offset = 0;
     }
-    return { kind: "changed" };
-  } catch (error) {
-    // What `take` throws is no failure of the disk.
-    if (!(error instanceof Error && "syscall" in error && "code" in error)) throw error;
-    const code = String(error.code);
-    return REPLACED.has(code) ? { kind: "changed" } : { kind: "unreadable", path: file.path, code };
-  } finally {
-    if (descriptor !== undefined) closeSync(descriptor);
+    return undefined;
+  }
+
+  /** Closes the file in hand. It is opened again for the next chunk, if it is still the same version. */
+  pause(): void {
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.pause();
+  }
+
+  /** Reads on in a file, or says how the job ended with it. */
+  #read(file: FileFacts): "read" | "at its end" | Outcome {
+    try {
+      this.#descriptor ??= openSync(file.path, READ);
+      if (!isStill(file, this.#descriptor)) return { kind: "changed" };
+      if (this.#offset === file.size) return "at its end";
+      buffer ??= Buffer.allocUnsafe(CHUNK);
+      const most = Math.min(CHUNK, file.size - this.#offset);
+      const length = readSync(this.#descriptor, buffer, 0, most, this.#offset);
+      if (length === 0) return { kind: "changed" };
+      this.#hashes.update(buffer.subarray(0, length));
+      this.#offset += length;
+      this.#done += length;
+      return "read";
+    } catch (error) {
+      if (!(error instanceof Error && "syscall" in error && "code" in error)) throw error;
+      const code = String(error.code);
+      return REPLACED.has(code)
+        ? { kind: "changed" }
+        : { kind: "unreadable", path: file.path, code };
+    }
   }
 }
 
@@ -123,9 +159,16 @@ class FolderHashes {
   }
 }
 
-/** The digests of the pieces of a stream of bytes, one after the other. */
+/** Pieces for which there is room at first. */
+const FEW_PIECES = 64;
+
+/**
+ * The digests of the pieces of a stream of bytes, one after the other. Their memory grows
+ * with the bytes that were read: many long jobs may have been begun.
+ */
 class PieceHashes {
-  readonly #pieces: Uint8Array;
+  readonly #count: number;
+  #pieces: Uint8Array;
   #used = 0;
   #piece: Bun.CryptoHasher;
   /** Bytes that the piece in hand still lacks. */
@@ -138,8 +181,8 @@ class PieceHashes {
   ) {
     this.#piece = new Bun.CryptoHasher(algorithm);
     this.#lacking = pieceLength;
-    const count = Math.ceil(length / pieceLength);
-    this.#pieces = new Uint8Array(count * this.#piece.byteLength);
+    this.#count = Math.ceil(length / pieceLength);
+    this.#pieces = this.#roomFor(FEW_PIECES);
   }
 
   update(bytes: Uint8Array): void {
@@ -158,7 +201,16 @@ class PieceHashes {
     return this.#pieces;
   }
 
+  #roomFor(pieces: number): Uint8Array {
+    return new Uint8Array(Math.min(pieces, this.#count) * this.#piece.byteLength);
+  }
+
   #finish(): void {
+    if (this.#used === this.#pieces.length) {
+      const pieces = this.#roomFor((2 * this.#used) / this.#piece.byteLength);
+      pieces.set(this.#pieces);
+      this.#pieces = pieces;
+    }
     this.#pieces.set(this.#piece.digest(), this.#used);
     this.#used += this.#piece.byteLength;
     this.#piece = new Bun.CryptoHasher(this.algorithm);

@@ -54,6 +54,7 @@ async function wait<T extends { kind: string }>(ask: () => Promise<T>): Promise<
   for (;;) {
     const obtained = await ask();
     if (obtained.kind !== "pending") return obtained;
+    await new Promise(setImmediate);
   }
 }
 
@@ -71,13 +72,13 @@ test("A file's digests are obtained, then known, and found again by its info has
   using second = startKeeper({ directory });
   const infoHash = new Bun.CryptoHasher("sha1");
   infoHash.update(path).update(known.sha1Pieces);
-  const found = await second.keeper.find(infoHash.digest());
+  const job = await second.keeper.find(infoHash.digest());
   expect({
     before,
     obtained,
     known: hex(known.sha256),
     pieces: [known.pieceLength, known.sha1Pieces.length, known.sha256Pieces.length],
-    job: found.kind === "job" ? found.job.files : found,
+    job: job.kind === "job" ? job.job.files : job,
     nobody: await second.keeper.find(new Uint8Array(20)),
     lines: [...first.lines, ...second.lines],
   }).toEqual({
@@ -219,6 +220,7 @@ test("While one is long, others are answered; it is pending, with percent and pr
   started.keeper.begin(long);
   while (started.keeper.progress() === undefined) await new Promise(setImmediate);
   const obtained = await wait(() => started.keeper.obtain(short));
+  while (started.keeper.progress() === undefined) await new Promise(setImmediate);
   expect([obtained.kind, started.keeper.progress(), await started.keeper.obtain(long)]).toEqual([
     "known",
     { path: long.path, percent: 0 },
@@ -244,7 +246,7 @@ test("A hasher that dies is a line; what it was asked fails softly, and another 
   const during = [keeper.progress(), hasher.pid, (await keeper.obtain(short)).kind];
   const after = await wait(() => keeper.obtain(short));
   expect({ lost, during, after: after.kind, another: hasher.pid !== pid, lines }).toEqual({
-    lost: [{ kind: "pending", percent: 0, retryAfter: 1 }, { kind: "lost" }],
+    lost: [{ kind: "pending", percent: 0, retryAfter: 2 }, { kind: "lost" }],
     during: [undefined, undefined, "pending"],
     after: "known",
     another: true,

@@ -27,7 +27,7 @@ export interface FolderDigests {
 export const LONGEST_RETRY = 60;
 
 /** To be asked again in about so many seconds. */
-export function pending(percent: number, seconds: number): Unobtained {
-  const retryAfter = Math.min(LONGEST_RETRY, Math.max(1, Math.ceil(seconds)));
+export function pending(percent: number, seconds: number, longest = LONGEST_RETRY): Unobtained {
+  const retryAfter = Math.min(longest, Math.max(1, Math.ceil(seconds)));
   return { kind: "pending", percent, retryAfter };
 }

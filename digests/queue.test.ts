@@ -1,130 +1,228 @@
-/** The order of work in the hasher, by a rest between chunks that the test holds. */
+/** The order of work in the hasher, by a reader whose chunks are 1 MiB and take no time. */
 import { expect, test } from "bun:test";
-import { statSync } from "node:fs";
-import { join } from "node:path";
-import { offsetBytes, temporaryDirectory, writeSettled } from "../test/site.ts";
-import { fileJob, type Job } from "./job.ts";
-import { type FromHasher, HashQueue } from "./queue.ts";
-import { DigestStore } from "./store.ts";
+import { type Digested, fileJob, type Job, lengthOf, type Outcome } from "./job.ts";
+import { HashQueue, type Reading } from "./queue.ts";
 
 const CHUNK = 1024 * 1024;
+const DIGESTED: Digested = { kind: "folder", sha1Pieces: new Uint8Array() };
 
-function jobOf(directory: string, name: string, chunks: number): Job {
-  const path = join(directory, name);
-  writeSettled(path, offsetBytes(chunks * CHUNK));
-  const { dev, ino, size, mtimeNs } = statSync(path, { bigint: true });
-  return fileJob({ path, device: dev, inode: ino, size: Number(size), modified: mtimeNs });
+/** A file of so many chunks. */
+function jobOf(path: string, chunks: number): Job {
+  return fileJob({ path, device: 1n, inode: 1n, size: chunks * CHUNK, modified: 1n });
 }
 
-/** A queue whose answers are `id kind`; `between` is called between chunks, with their count. */
-function startQueue(between: (queue: HashQueue, chunks: number) => void) {
-  const answers: string[] = [];
-  const { promise: idle, resolve } = Promise.withResolvers<void>();
-  let [chunks, wanted] = [0, Infinity];
-  function tell(message: FromHasher): void {
-    if (message.kind === "progress") return;
-    const what = message.kind === "answer" ? message.answer.kind : message.job?.path;
-    answers.push(`${message.id} ${what}`);
-    if (answers.length === wanted) resolve();
+/** A queue whose store keeps what was digested, and whose chunks take 10 ms each. */
+function startQueue(after: (chunks: number) => void = () => {}) {
+  /** Names of the jobs whose chunks were read, one letter each, and how jobs ended. */
+  const read: string[] = [];
+  const ends: string[] = [];
+  const lines: string[] = [];
+  const open = new Set<string>();
+  let mostOpen = 0;
+  let chunks = 0;
+  const kept = new Set<string>();
+  const store = {
+    find: (job: Job) => (kept.has(job.path) ? DIGESTED : undefined),
+    keep: (job: Job) => Boolean(kept.add(job.path)),
+  };
+  const failing = new Map<string, Outcome | Error>();
+  function start({ path, files }: Job): Reading {
+    let done = 0;
+    return {
+      get done() {
+        return done;
+      },
+      advance() {
+        open.add(path);
+        mostOpen = Math.max(mostOpen, open.size);
+        const failure = failing.get(path);
+        if (failure instanceof Error) throw failure;
+        if (failure !== undefined) return failure;
+        if (done === lengthOf({ files })) return { kind: "digested", digested: DIGESTED };
+        done += CHUNK;
+        chunks += 1;
+        read.push(path);
+        return undefined;
+      },
+      pause: () => void open.delete(path),
+      [Symbol.dispose]: () => void open.delete(path),
+    };
   }
-  const log = () => {};
-  const store = new DigestStore({ directory: undefined, infoHashOf: () => undefined, log });
-  const queue = new HashQueue(store, tell, async () => {
-    chunks += 1;
-    between(queue, chunks);
+  const queue = new HashQueue({
+    store,
+    log: (line) => void lines.push(line),
+    read: start,
+    rest: async () => after(chunks),
+    now: () => 10 * chunks,
   });
-  async function answered(count: number): Promise<string[]> {
-    wanted = count;
-    if (answers.length < count) await idle;
-    return answers;
+  const asked: Promise<unknown>[] = [];
+  const progress: string[] = [];
+  /** Asks for a job of so many chunks: at once urgent when its name is a capital. Returns what withdraws it. */
+  function ask(path: string, length: number, urgent = path === path.toUpperCase()): () => void {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const tell = ({ done, rate }: { done: number; rate: number | undefined }) =>
+      void progress.push(`${path} ${done / CHUNK} ${rate === undefined ? "?" : rate / CHUNK}`);
+    const outcome = queue.hash(jobOf(path, length), urgent, { progress: tell, signal });
+    const ended = Promise.resolve(outcome).then(
+      ({ kind }) => ends.push(`${path} ${kind}`),
+      (error: Error) => ends.push(`${path}: ${error.message}`),
+    );
+    asked.push(ended);
+    return () => controller.abort();
   }
-  return { queue, store, answers, answered };
+  async function idle(): Promise<void> {
+    for (let settled = 0; settled < asked.length;) {
+      settled = asked.length;
+      await Promise.all(asked);
+    }
+  }
+  const opened = () => ({ mostOpen, stillOpen: [...open] });
+  return { ask, idle, read, ends, lines, progress, kept, failing, opened };
 }
 
-test("Urgent jobs go before those in the background, and a long one stands still for them", async () => {
-  const directory = temporaryDirectory();
-  const [long, second, urgent, hurried] = [
-    jobOf(directory, "long", 4),
-    jobOf(directory, "second", 1),
-    jobOf(directory, "urgent", 2),
-    jobOf(directory, "hurried", 1),
-  ];
-  const { queue, answered } = startQueue((current, chunks) => {
-    if (chunks !== 2) return;
-    current.receive({ kind: "ask", id: 3, job: urgent, urgent: true });
-    current.receive({ kind: "hurry", id: 4 });
-  });
-  queue.receive({ kind: "ask", id: 1, job: long, urgent: false });
-  queue.receive({ kind: "ask", id: 2, job: second, urgent: false });
-  queue.receive({ kind: "ask", id: 4, job: hurried, urgent: false });
-  expect(await answered(4)).toEqual(["4 digested", "3 digested", "1 digested", "2 digested"]);
+/** Runs of equal names: `A8 b2`. */
+function runs(read: readonly string[]): string {
+  return read
+    .join("")
+    .replaceAll(/(.)\1*/gs, (run) => ` ${run[0]}${run.length}`)
+    .trim();
+}
+
+test.each<[string, [string, number][], string]>([
+  [
+    "the shorter first",
+    [
+      ["a", 3],
+      ["b", 2],
+    ],
+    "b2 a3",
+  ],
+  [
+    "what somebody waits for first, however long",
+    [
+      ["a", 1],
+      ["B", 3],
+    ],
+    "B3 a1",
+  ],
+  [
+    "every fourth slice to the one that had none for longest",
+    [
+      ["B", 40],
+      ["A", 60],
+    ],
+    "B24 A8 B16 A52",
+  ],
+  [
+    "a long one among short ones",
+    [
+      ["L", 40],
+      ["A", 9],
+      ["B", 9],
+      ["C", 9],
+    ],
+    "A9 B8 L8 B1 C9 L32",
+  ],
+])("Order of reading: %s", async (_why, jobs, expected) => {
+  const { ask, idle, read, opened } = startQueue();
+  for (const [name, chunks] of jobs) ask(name, chunks);
+  await idle();
+  expect([runs(read), opened()]).toEqual([expected, { mostOpen: 1, stillOpen: [] }]);
 });
 
-test("Once hurried, the job in hand stands still for nobody", async () => {
-  const directory = temporaryDirectory();
-  const [long, urgent] = [jobOf(directory, "long", 3), jobOf(directory, "urgent", 1)];
-  const { queue, answered } = startQueue((current, chunks) => {
-    if (chunks !== 1) return;
-    current.receive({ kind: "hurry", id: 1 });
-    current.receive({ kind: "ask", id: 2, job: urgent, urgent: true });
+type Started = ReturnType<typeof startQueue>;
+
+/** What happens when so many chunks were read of `a10` and what was asked besides. */
+test.each<[string, (started: Started, withdraw: () => void) => void, string, string[]]>([
+  ["nothing", () => {}, "a10", ["a digested"]],
+  [
+    "somebody asks for another: its turn is at once",
+    ({ ask }) => ask("B", 2),
+    "a3 B2 a7",
+    ["B digested", "a digested"],
+  ],
+  [
+    "somebody waits for what is in hand: it goes before another in the background",
+    ({ ask }) => [ask("c", 1), ask("a", 10, true)],
+    "a10 c1",
+    ["a digested", "a digested", "c digested"],
+  ],
+  ["it is withdrawn", (_, withdraw) => withdraw(), "a3", ["a: It was withdrawn"]],
+  [
+    "it is withdrawn by one of two",
+    ({ ask }, withdraw) => [ask("a", 10), withdraw()],
+    "a10",
+    ["a: It was withdrawn", "a digested"],
+  ],
+  [
+    "it is withdrawn, and asked for again: it begins anew",
+    ({ ask }, withdraw) => [withdraw(), ask("a", 10)],
+    "a13",
+    ["a: It was withdrawn", "a digested"],
+  ],
+  [
+    "what waits is withdrawn",
+    ({ ask }) => ask("B", 2)(),
+    "a10",
+    ["B: It was withdrawn", "a digested"],
+  ],
+  [
+    "another process hashed what waits",
+    ({ ask, kept }) => [ask("b", 2), kept.add("b")],
+    "a10",
+    ["a digested", "b digested"],
+  ],
+  [
+    "what is kept is asked for",
+    ({ ask, kept }) => [kept.add("b"), ask("b", 2)],
+    "a10",
+    ["b digested", "a digested"],
+  ],
+  [
+    "the file changes",
+    ({ ask, failing }) => [ask("b", 1), failing.set("a", { kind: "changed" })],
+    "a3 b1",
+    ["a changed", "b digested"],
+  ],
+  [
+    "reading throws",
+    ({ ask, failing }) => [ask("b", 1), failing.set("a", new Error("no memory"))],
+    "a3 b1",
+    ["a: no memory", "b digested"],
+  ],
+])("After three of ten chunks %s", async (_why, act, expected, ends) => {
+  const started = startQueue((chunks) => {
+    if (chunks !== 3 || acted) return;
+    acted = true;
+    act(started, withdraw);
   });
-  queue.receive({ kind: "ask", id: 1, job: long, urgent: false });
-  expect(await answered(2)).toEqual(["1 digested", "2 digested"]);
+  let acted = false;
+  const withdraw = started.ask("a", 10);
+  await started.idle();
+  expect({
+    read: runs(started.read),
+    ends: started.ends,
+    open: started.opened().stillOpen,
+    lines: started.lines,
+  }).toEqual({
+    read: expected,
+    ends,
+    open: [],
+    lines: ends.includes("a: no memory") ? ["cannot hash a: Error: no memory"] : [],
+  });
 });
 
-test("What is kept is answered while another file is being hashed", async () => {
-  const directory = temporaryDirectory();
-  const [long, known] = [jobOf(directory, "long", 3), jobOf(directory, "known", 1)];
-  let during: string[] = [];
-  const { queue, store, answers, answered } = startQueue((current, chunks) => {
-    if (chunks !== 3) return;
-    current.receive({ kind: "ask", id: 3, job: known, urgent: false });
-    current.receive({ kind: "find", id: 4, infoHash: new Uint8Array(20) });
-    during = [...answers];
-  });
-  queue.receive({ kind: "ask", id: 1, job: known, urgent: false });
-  queue.receive({ kind: "ask", id: 2, job: long, urgent: false });
-  const all = await answered(4);
-  expect({ during, all, kept: store.find(long)?.kind }).toEqual({
-    during: ["1 digested", "3 digested", "4 undefined"],
-    all: ["1 digested", "3 digested", "4 undefined", "2 digested"],
-    kept: "file",
-  });
-});
-
-test.each<[string, boolean, number, string[]]>([
-  ["while it waits", false, 0, ["1 digested", "2 digested", "3 digested"]],
-  ["urgently while it waits", true, 2, ["2 digested", "3 digested", "1 digested"]],
-  ["urgently while it is in hand", true, 3, ["2 digested", "3 digested", "1 digested"]],
-])("The same job asked for again %s is hashed once", async (_, urgent, moment, expected) => {
-  const directory = temporaryDirectory();
-  const [first, job] = [jobOf(directory, "first", 2), jobOf(directory, "file", 2)];
-  let count = 0;
-  function again(queue: HashQueue): void {
-    queue.receive({ kind: "ask", id: 3, job, urgent });
-  }
-  const { queue, answered } = startQueue((current, chunks) => {
-    count = chunks;
-    if (chunks === moment) again(current);
-    if (chunks === 2 && moment === 3) current.receive({ kind: "hurry", id: 2 });
-  });
-  queue.receive({ kind: "ask", id: 1, job: first, urgent: false });
-  queue.receive({ kind: "ask", id: 2, job, urgent: false });
-  if (moment === 0) again(queue);
-  expect([await answered(3), count]).toEqual([expected, 4]);
-});
-
-test("Nothing is kept of a file that changed, and the next has its turn", async () => {
-  const directory = temporaryDirectory();
-  const [first, second] = [jobOf(directory, "first", 2), jobOf(directory, "second", 1)];
-  const { queue, store, answered } = startQueue((_, chunks) => {
-    if (chunks === 1) writeSettled(first.path, "CHANGED");
-  });
-  queue.receive({ kind: "ask", id: 1, job: first, urgent: false });
-  queue.receive({ kind: "ask", id: 2, job: second, urgent: false });
-  expect([await answered(2), store.find(first), store.find(second)?.kind]).toEqual([
-    ["1 changed", "2 digested"],
-    undefined,
-    "file",
+test("Progress is told when a job is taken in hand, now and then, and when it is left", async () => {
+  const { ask, idle, progress } = startQueue();
+  ask("A", 40);
+  ask("B", 60);
+  await idle();
+  // 10 ms for a chunk of 1 MiB: 100 MiB a second, and a telling after 25 chunks at most.
+  expect(progress.filter((line) => line.startsWith("B")).slice(0, 4)).toEqual([
+    "B 0 100",
+    "B 8 100",
+    "B 8 100",
+    "B 16 100",
   ]);
 });

@@ -1,134 +1,199 @@
-import { hashJob } from "./hashing.ts";
 /**
- * The hasher's side of the digests: what is kept is answered at once, the rest is
- * hashed one job at a time. Jobs that somebody waits for go first, and a long one
- * in the background stands still meanwhile.
+ * The hasher's side of the digests: what is kept is answered at once, the rest is read
+ * slice by slice, in the turns of turns.ts. A job that nobody asks for any more is
+ * dropped with what was read of it. Only the job in hand has a file open.
  */
-import { type Job, keyOf, type Outcome } from "./job.ts";
+import type { Exchange } from "../os/line.ts";
+import { Hashing } from "./hashing.ts";
+import { type Digested, type Job, keyOf, lengthOf, type Outcome } from "./job.ts";
+import type { HashProgress } from "./questions.ts";
 import type { DigestStore } from "./store.ts";
+import { nextTurn, type Waiting } from "./turns.ts";
 
-export type ToHasher =
-  | { readonly kind: "ask"; readonly id: number; readonly job: Job; readonly urgent: boolean }
-  /** Somebody waits now for what was asked for in the background. */
-  | { readonly kind: "hurry"; readonly id: number }
-  | { readonly kind: "find"; readonly id: number; readonly infoHash: Uint8Array };
-
-export type FromHasher =
-  /** The one answer to an `ask`. */
-  | { readonly kind: "answer"; readonly id: number; readonly answer: Answer }
-  /** The job in hand, and the bytes of it that were read. */
-  | { readonly kind: "progress"; readonly id: number; readonly done: number }
-  /** The one answer to a `find`. */
-  | { readonly kind: "found"; readonly id: number; readonly job: Job | undefined };
-
-/** How a job ended, or that it was lost with whoever was asked. */
-export type Answer = Outcome | { readonly kind: "lost" };
-
+/** Bytes of a slice, unless somebody who waits asks for another job meanwhile. */
+const SLICE = 8 * 1024 * 1024;
 /** Milliseconds between two tellings of progress. */
 const TELL_EVERY = 250;
+/** What the last slice says of the rate, against those before it. */
+const WEIGHT = 0.3;
+
+/** A job that is being read. */
+export interface Reading extends Disposable {
+  /** Bytes read so far. */
+  readonly done: number;
+  readonly advance: () => Outcome | undefined;
+  readonly pause: () => void;
+}
+
+export interface QueueOptions {
+  readonly store: Pick<DigestStore, "find" | "keep">;
+  /** For what went wrong. */
+  readonly log: (line: string) => void;
+  readonly read?: (job: Job) => Reading;
+  /** Lets other messages in; called after each chunk that was read. */
+  readonly rest?: () => Promise<void>;
+  /** Milliseconds. */
+  readonly now?: () => number;
+}
+
+/** Somebody who asked for a job. */
+interface Question {
+  readonly urgent: boolean;
+  readonly progress: (progress: HashProgress) => void;
+  readonly resolve: (outcome: Outcome) => void;
+  readonly reject: (error: unknown) => void;
+}
 
 /** A job, and all questions about it: it is read once for them. */
-interface Asked {
-  readonly key: string;
-  readonly ids: number[];
-  readonly job: Job;
-  urgent: boolean;
+class Queued implements Waiting {
+  readonly questions = new Set<Question>();
+  readonly length: number;
+  reading: Reading | undefined;
+
+  constructor(
+    readonly key: string,
+    readonly job: Job,
+    public served: number,
+  ) {
+    this.length = lengthOf(job);
+  }
+
+  get done(): number {
+    return this.reading?.done ?? 0;
+  }
+
+  get left(): number {
+    return this.length - this.done;
+  }
+
+  get urgent(): boolean {
+    for (const question of this.questions) if (question.urgent) return true;
+    return false;
+  }
 }
 
 export class HashQueue {
-  /** By key; those begun, and then in the order in which they were asked for. */
-  readonly #asked = new Map<string, Asked>();
-  /** Those of them that were begun. */
-  readonly #begun = new Set<Asked>();
-  #running = false;
-  #told = 0;
+  readonly #store: QueueOptions["store"];
+  readonly #log: (line: string) => void;
+  readonly #read: (job: Job) => Reading;
+  readonly #rest: () => Promise<void>;
+  readonly #now: () => number;
+  /** By key, in the order in which they were asked for first. */
+  readonly #jobs = new Map<string, Queued>();
+  #inHand: Queued | undefined;
+  #working = false;
+  #turn = 0;
+  /** Whether somebody who waits has asked since the slice began. */
+  #asked = false;
+  #told = -Infinity;
+  /** Bytes a second. */
+  #rate: number | undefined;
 
-  constructor(
-    readonly store: DigestStore,
-    readonly tell: (message: FromHasher) => void,
-    /** Lets other messages in; called after each chunk that was read. */
-    readonly rest: () => Promise<void> = () => new Promise(setImmediate),
-  ) {}
-
-  receive(message: ToHasher): void {
-    const { id } = message;
-    switch (message.kind) {
-      case "find":
-        this.tell({ kind: "found", id, job: this.store.findInfoHash(message.infoHash) });
-        return;
-      case "hurry":
-        for (const asked of this.#asked.values()) if (asked.ids.includes(id)) asked.urgent = true;
-        return;
-      case "ask":
-        this.#ask(id, message.job, message.urgent);
-    }
+  constructor({ store, log, read, rest, now }: QueueOptions) {
+    this.#store = store;
+    this.#log = log;
+    this.#read = read ?? ((job) => new Hashing(job));
+    this.#rest = rest ?? (() => new Promise(setImmediate));
+    this.#now = now ?? (() => performance.now());
   }
 
-  #ask(id: number, job: Job, urgent: boolean): void {
+  /** Rejects when it is withdrawn. */
+  hash(job: Job, urgent: boolean, exchange: Exchange<HashProgress>): Outcome | Promise<Outcome> {
+    const kept = this.#store.find(job);
+    if (kept !== undefined) return digested(kept);
+    const queued = this.#queue(job);
+    const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
+    const question = { urgent, progress: exchange.progress, resolve, reject };
+    queued.questions.add(question);
+    exchange.signal.addEventListener("abort", () => this.#withdraw(queued, question));
+    this.#asked ||= urgent;
+    void this.#work();
+    return promise;
+  }
+
+  #queue(job: Job): Queued {
     const key = Buffer.from(keyOf(job)).toString("latin1");
-    const same = this.#asked.get(key);
-    if (same !== undefined) {
-      same.ids.push(id);
-      same.urgent ||= urgent;
-      return;
-    }
-    const asked = { key, ids: [id], job, urgent };
-    if (this.#answerFromStore(asked)) return;
-    this.#asked.set(key, asked);
-    void this.#run();
+    const queued = this.#jobs.get(key) ?? new Queued(key, job, this.#turn);
+    this.#jobs.set(key, queued);
+    return queued;
   }
 
-  async #run(): Promise<void> {
-    if (this.#running) return;
-    this.#running = true;
-    for (let next = this.#next(false); next !== undefined; next = this.#next(false)) {
-      await this.#hash(next);
-    }
-    this.#running = false;
+  #withdraw(queued: Queued, question: Question): void {
+    queued.questions.delete(question);
+    question.reject(new Error("It was withdrawn"));
+    if (queued.questions.size === 0) this.#drop(queued);
   }
 
-  #next(urgentOnly: boolean): Asked | undefined {
-    let first: Asked | undefined;
-    for (const asked of this.#asked.values()) {
-      if (this.#begun.has(asked)) continue;
-      if (asked.urgent) return asked;
-      first ??= asked;
-    }
-    return urgentOnly ? undefined : first;
+  #drop(queued: Queued): void {
+    if (this.#jobs.get(queued.key) === queued) this.#jobs.delete(queued.key);
+    if (this.#inHand === queued) this.#inHand = undefined;
+    queued.reading?.[Symbol.dispose]();
   }
 
-  async #hash(asked: Asked): Promise<void> {
-    // Another process may have hashed it while it waited here.
-    if (this.#answerFromStore(asked)) return;
-    this.#begun.add(asked);
-    const outcome = await hashJob(asked.job, async (done) => {
-      this.#tellProgress(asked, done);
-      await this.rest();
-      while (!asked.urgent) {
-        const urgent = this.#next(true);
-        if (urgent === undefined) return;
-        await this.#hash(urgent);
+  async #work(): Promise<void> {
+    if (this.#working) return;
+    this.#working = true;
+    for (;;) {
+      await this.#rest();
+      const next = nextTurn(this.#jobs.values(), this.#turn);
+      if (next === undefined) break;
+      next.served = this.#turn += 1;
+      try {
+        await this.#slice(next);
+      } catch (error) {
+        this.#log(`cannot hash ${next.job.path}: ${String(error)}`);
+        this.#end(next, ({ reject }) => reject(error));
       }
-    });
-    if (outcome.kind === "digested") this.store.keep(asked.job, outcome.digested);
-    this.#answer(asked, outcome);
+    }
+    this.#working = false;
   }
 
-  #tellProgress({ ids }: Asked, done: number): void {
-    if (performance.now() - this.#told < TELL_EVERY) return;
-    this.#told = performance.now();
-    for (const id of ids) this.tell({ kind: "progress", id, done });
+  async #slice(queued: Queued): Promise<void> {
+    // Another process may have hashed it while it waited here.
+    const kept = queued.reading === undefined ? this.#store.find(queued.job) : undefined;
+    if (kept !== undefined) return this.#answer(queued, digested(kept));
+    if (this.#inHand !== queued) this.#inHand?.reading?.pause();
+    this.#inHand = queued;
+    const reading = (queued.reading ??= this.#read(queued.job));
+    const [first, began] = [reading.done, this.#now()];
+    this.#asked = false;
+    // Should reading it end this process, the asker knows which job did.
+    this.#tell(queued);
+    while (reading.done < first + SLICE && !this.#asked) {
+      const outcome = reading.advance();
+      if (outcome?.kind === "digested") this.#store.keep(queued.job, outcome.digested);
+      if (outcome !== undefined) return this.#answer(queued, outcome);
+      await this.#rest();
+      if (this.#jobs.get(queued.key) !== queued) return;
+      if (this.#now() - this.#told >= TELL_EVERY) this.#tell(queued);
+    }
+    this.#measure(reading.done - first, this.#now() - began);
+    this.#tell(queued);
   }
 
-  #answerFromStore(asked: Asked): boolean {
-    const digested = this.store.find(asked.job);
-    if (digested !== undefined) this.#answer(asked, { kind: "digested", digested });
-    return digested !== undefined;
+  #measure(bytes: number, milliseconds: number): void {
+    if (milliseconds <= 0) return;
+    const rate = (bytes * 1000) / milliseconds;
+    this.#rate = this.#rate === undefined ? rate : (1 - WEIGHT) * this.#rate + WEIGHT * rate;
   }
 
-  #answer(asked: Asked, answer: Answer): void {
-    this.#asked.delete(asked.key);
-    this.#begun.delete(asked);
-    for (const id of asked.ids) this.tell({ kind: "answer", id, answer });
+  #tell(queued: Queued): void {
+    this.#told = this.#now();
+    const progress = { done: queued.done, rate: this.#rate };
+    for (const question of queued.questions) question.progress(progress);
   }
+
+  #answer(queued: Queued, outcome: Outcome): void {
+    this.#end(queued, ({ resolve }) => resolve(outcome));
+  }
+
+  #end(queued: Queued, settle: (question: Question) => void): void {
+    this.#drop(queued);
+    for (const question of queued.questions) settle(question);
+    queued.questions.clear();
+  }
+}
+
+function digested(kept: Digested): Outcome {
+  return { kind: "digested", digested: kept };
 }
