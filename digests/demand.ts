@@ -114,7 +114,7 @@ export class Demand implements Disposable {
     const found = this.find(job);
     if (found?.urgent !== undefined) return found;
     const own = this.#urgent().filter((one) => client && one.urgent?.client === client);
-    if (own.length >= MOST_OF_CLIENT) {
+    if (own.length >= MOST_OF_CLIENT && !this.#displace(own, job)) {
       return pending(0, Math.min(...own.map((one) => this.#seconds(one))));
     }
     if (!this.#makeRoom(job, found)) return pending(0, LONGEST_RETRY);
@@ -207,21 +207,29 @@ export class Demand implements Disposable {
     this.#log.progressed(wanted.job, wanted.percent, this.#now());
   }
 
-  /**
-   * Whether there is room for a job that somebody waits for. What nobody waits for makes
-   * room for it, and then the job with the most left to read, when this one has less.
-   */
+  /** Whether there is room for a job that somebody waits for, and is `found` when it was begun. */
   #makeRoom(job: Job, found: Wanted | undefined): boolean {
     const files = found === undefined ? job.files.length : 0;
-    const length = found?.left ?? lengthOf(job);
     for (;;) {
-      const isCrowded = this.#urgent().length >= MOST_JOBS;
+      const urgent = this.#urgent();
+      const isCrowded = urgent.length >= MOST_JOBS;
       if (!isCrowded && this.#files + files <= MOST_FILES) return true;
-      const others = isCrowded ? this.#urgent() : [...this.#wanted.values()];
-      const last = lastOf(others.filter((one) => one !== found));
-      if (last === undefined || (last.urgent !== undefined && last.left <= length)) return false;
-      this.#remove(last);
+      const others = isCrowded ? urgent : [...this.#wanted.values()];
+      if (!this.#displace(others, job)) return false;
     }
+  }
+
+  /**
+   * Puts the one of `others` that is read last out of the way of a job that somebody
+   * waits for; false when that has as much to read: a short job is never refused
+   * because of long ones.
+   */
+  #displace(others: readonly Wanted[], job: Job): boolean {
+    const last = lastOf(others);
+    if (last === undefined) return false;
+    if (last.urgent !== undefined && last.left <= lengthOf(job)) return false;
+    this.#remove(last);
+    return true;
   }
 
   #urgent(): Wanted[] {
@@ -230,12 +238,7 @@ export class Demand implements Disposable {
 
   /** Until a job is likely done, with all that comes before it. */
   #seconds(wanted: Wanted): number {
-    const others = this.#urgent().filter((one) => one !== wanted);
-    const bytes = bytesUntilDone(
-      wanted.left,
-      others.map(({ left }) => left),
-    );
-    return bytes / this.#rate;
+    return bytesUntilDone(wanted, this.#urgent()) / this.#rate;
   }
 }
 
@@ -243,7 +246,7 @@ export class Demand implements Disposable {
 function lastOf(all: readonly Wanted[]): Wanted | undefined {
   const idle = all.filter(({ urgent }) => urgent === undefined);
   return (idle.length > 0 ? idle : all).reduce<Wanted | undefined>(
-    (last, one) => (last === undefined || one.left > last.left ? one : last),
+    (last, one) => (last === undefined || one.left >= last.left ? one : last),
     undefined,
   );
 }

@@ -31,14 +31,17 @@ test.each<[string, string[], string[]]>([
   expect(turns).toEqual(expected);
 });
 
-test.each<[string, number, number[], number]>([
-  ["alone", 8, [], 8],
-  ["behind those with less left", 8, [1, 2, 3], 14],
-  ["behind one with as much left", 8, [8], 16],
-  ["beside an endless one, which has every fourth turn", 9, [1e12], 12],
-  ["beside one that has little more left than that fourth", 900, [901], 1200],
-  ["beside both", 6, [3, 1e12], 12],
-  ["nothing left", 0, [1e12], 0],
-])("Bytes until it is done: %s", (_why, left, others, expected) => {
-  expect(bytesUntilDone(left, others)).toBe(expected);
+// [why, what is left of each, which of them is meant, bytes]
+test.each<[string, number[], number, number]>([
+  ["alone", [8], 0, 8],
+  ["behind those with less left", [1, 2, 8, 3], 2, 14],
+  ["behind one with as much left that was asked for before", [8, 8], 1, 16],
+  ["before one with as much left that was asked for later", [9, 9], 0, 12],
+  ["beside an endless one, which has every fourth turn", [1e12, 9], 1, 12],
+  ["beside one that has little more left than that fourth", [901, 900], 1, 1200],
+  ["beside both", [3, 1e12, 6], 2, 12],
+  ["nothing left", [1e12, 0], 1, 0],
+])("Bytes until it is done: %s", (_why, left, which, expected) => {
+  const all = left.map((bytes) => ({ left: bytes }));
+  expect(bytesUntilDone(all[which]!, all)).toBe(expected);
 });

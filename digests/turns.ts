@@ -27,12 +27,15 @@ export function nextTurn<W extends Waiting>(waiting: Iterable<W>, turn: number):
   return next;
 }
 
-/** Bytes that are likely read until a job is done that has `left`, beside others that are urgent too. */
-export function bytesUntilDone(left: number, others: Iterable<number>): number {
-  let [sooner, later] = [left, 0];
-  for (const other of others) {
-    if (other <= left) sooner += other;
-    else later += other;
+/** Bytes that are likely read until `job` is done, which is one of `all` that are urgent. */
+export function bytesUntilDone<W extends Pick<Waiting, "left">>(job: W, all: Iterable<W>): number {
+  let [sooner, later] = [0, 0];
+  let isFirst = true;
+  for (const one of all) {
+    if (one === job) isFirst = false;
+    const goesBefore = one.left < job.left || (one.left === job.left && isFirst);
+    if (one === job || goesBefore) sooner += one.left;
+    else later += one.left;
   }
   return sooner + Math.min(later, sooner / (EVERY - 1));
 }

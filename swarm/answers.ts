@@ -110,7 +110,7 @@ export class SwarmAnswers {
       this.#options.url,
       this.#options.fallback(),
     );
-    const outcome = await this.#options.desk.document(target, asked, base);
+    const outcome = await this.#options.desk.document(target, asked, base, asking.client);
     switch (outcome.kind) {
       case "document":
         return planDocument(outcome.document, headers);

@@ -45,17 +45,17 @@ export class Catalogue {
     this.#torrents = new KnownTorrents({ find: (infoHash) => keeper.find(infoHash) });
   }
 
-  /** The file or folder at `segments`, with its digests and as a torrent. */
-  async describe(segments: readonly string[]): Promise<Described> {
+  /** The file or folder at `segments`, with its digests and as a torrent; `client` is who asks. */
+  async describe(segments: readonly string[], client?: string): Promise<Described> {
     using place = locate(this.root, { segments, trailingSlash: false });
     switch (place.kind) {
       case "absent":
         return place;
       case "directory":
-        return await this.#describeFolder(segments, place.path);
+        return await this.#describeFolder(segments, place.path, client);
       case "file": {
         const job = fileJob(place);
-        const obtained = await this.keeper.obtain(place);
+        const obtained = await this.keeper.obtain(place, client);
         if (obtained.kind !== "known") return notYet(obtained);
         const { digests } = obtained;
         const torrent = this.#remember(job, torrentOf(job, digests.sha1Pieces));
@@ -87,21 +87,25 @@ export class Catalogue {
     return { torrent: made.torrent, read: (start, end) => content.read({ start, end }) };
   }
 
-  #obtain(job: Job): Promise<Obtained<{ readonly sha1Pieces: Uint8Array }>> {
+  #obtain(job: Job, client?: string): Promise<Obtained<{ readonly sha1Pieces: Uint8Array }>> {
     const [file] = job.files;
     return job.kind === "file" && file !== undefined
-      ? this.keeper.obtain(file)
-      : this.keeper.obtainFolder(job.path, job.files, job.pieceLength);
+      ? this.keeper.obtain(file, client)
+      : this.keeper.obtainFolder(job.path, job.files, job.pieceLength, client);
   }
 
-  async #describeFolder(segments: readonly string[], path: string): Promise<Described> {
+  async #describeFolder(
+    segments: readonly string[],
+    path: string,
+    client: string | undefined,
+  ): Promise<Described> {
     const found = await listFolder(this.root, path);
     if (!Array.isArray(found)) return found;
     const refused = refuseFiles(torrentFiles({ kind: "folder", path, files: found }));
     if (refused !== undefined) return refused;
     const length = found.reduce((sum, { size }) => sum + size, 0);
     const job: Job = { kind: "folder", path, files: found, pieceLength: pieceLengthFor(length) };
-    const obtained = await this.#obtain(job);
+    const obtained = await this.#obtain(job, client);
     if (obtained.kind !== "known") return notYet(obtained);
     const torrent = this.#remember(job, torrentOf(job, obtained.digests.sha1Pieces));
     return { kind: "described", subject: { segments, digests: undefined, torrent } };

@@ -14,6 +14,7 @@ export type DeskTopics = {
       readonly target: DocumentTarget;
       readonly asked: Asked;
       readonly base: string;
+      readonly client: string;
     };
     readonly answer: DocumentOutcome;
   };
@@ -38,8 +39,13 @@ export class RemoteDesk implements SwarmDesk {
     return this.#line.ask("digests", factsOf(file), { limit: LIMIT });
   }
 
-  document(target: DocumentTarget, asked: Asked, base: string): Promise<DocumentOutcome> {
-    return this.#line.ask("document", { target, asked, base }, { limit: LIMIT });
+  document(
+    target: DocumentTarget,
+    asked: Asked,
+    base: string,
+    client: string,
+  ): Promise<DocumentOutcome> {
+    return this.#line.ask("document", { target, asked, base, client }, { limit: LIMIT });
   }
 
   track(request: TrackerRequest, host: string | undefined): Promise<Uint8Array> {
@@ -51,7 +57,7 @@ export class RemoteDesk implements SwarmDesk {
 export function deskAnswers(desk: SwarmDesk): Answers<DeskTopics> {
   return {
     digests: (file) => desk.digestsOf(file),
-    document: ({ target, asked, base }) => desk.document(target, asked, base),
+    document: ({ target, asked, base, client }) => desk.document(target, asked, base, client),
     track: ({ request, host }) => desk.track(request, host),
   };
 }

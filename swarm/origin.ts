@@ -12,6 +12,7 @@ import {
   type Address,
   formatAddress,
   type Interfaces,
+  networkOf,
   parseAddress,
   seederAddress,
 } from "./bittorrent/address.ts";
@@ -38,8 +39,13 @@ export type DocumentOutcome = MadeDocument | Exclude<Described, { kind: "describ
 export interface SwarmDesk {
   /** Digests of a file when they are known; else they are computed in the background. */
   digestsOf(file: FileFacts): Digests | undefined | Promise<Digests | undefined>;
-  /** `base` is the URL of this server without a path. */
-  document(target: DocumentTarget, asked: Asked, base: string): Promise<DocumentOutcome>;
+  /** `base` is the URL of this server without a path; `client` the address that asks. */
+  document(
+    target: DocumentTarget,
+    asked: Asked,
+    base: string,
+    client: string,
+  ): Promise<DocumentOutcome>;
   /** Answers with a bencoded dictionary; `host` is the request's Host field. */
   track(request: TrackerRequest, host: string | undefined): Promise<Uint8Array>;
 }
@@ -113,8 +119,13 @@ export class Origin implements SwarmDesk, Disposable {
     return known;
   }
 
-  async document(target: DocumentTarget, asked: Asked, base: string): Promise<DocumentOutcome> {
-    const described = await this.#catalogue.describe(target.segments);
+  async document(
+    target: DocumentTarget,
+    asked: Asked,
+    base: string,
+    client: string,
+  ): Promise<DocumentOutcome> {
+    const described = await this.#catalogue.describe(target.segments, networkOf(client));
     if (described.kind !== "described") return described;
     const { torrent } = described.subject;
     if (torrent.kind === "torrent") this.#announcer?.keep(torrent.torrent.infoHash, Date.now());

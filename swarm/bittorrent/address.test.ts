@@ -5,6 +5,7 @@ import {
   formatAddress,
   type Interfaces,
   isLoopback,
+  networkOf,
   parseAddress,
   seederAddress,
 } from "./address.ts";
@@ -129,4 +130,15 @@ describe("seederAddress", () => {
     const found = seederAddress(parseAddress(client) ?? new Uint8Array(16), host, machine);
     expect(found && formatAddress(found)).toEqual(expected);
   });
+});
+
+test.each<[string, string, string | undefined]>([
+  ["an IPv4 address", "10.0.200.7", "10.0.200.7"],
+  ["the same as IPv6 has it", "::ffff:10.0.200.7", "10.0.200.7"],
+  ["an IPv6 address", "2001:db8:1:2:3:4:5:6", "20010db800010002"],
+  ["another of the same network", "2001:db8:1:2::", "20010db800010002"],
+  ["one of another network", "2001:db8:1:3::", "20010db800010003"],
+  ["no address", "", undefined],
+])("The network of %s", (_why, client, expected) => {
+  expect(networkOf(client)).toBe(expected);
 });

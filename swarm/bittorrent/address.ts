@@ -45,6 +45,13 @@ export function isLoopback(address: Address): boolean {
   return holds(LOOPBACK_IPV4, 104, address) || holds(LOOPBACK_IPV6, 128, address);
 }
 
+/** Whose it is: an IPv4 address itself, the /64 of an IPv6 address; undefined for no address. */
+export function networkOf(client: string): string | undefined {
+  const address = parseAddress(client);
+  if (address === undefined) return undefined;
+  return isIPv4(address) ? formatAddress(address) : address.subarray(0, 8).toHex();
+}
+
 /** As peers are told in compact form (BEP 23, BEP 7): 4 or 16 bytes. */
 export function compactAddress(address: Address): Uint8Array {
   return isIPv4(address) ? address.subarray(MAPPED) : address;
