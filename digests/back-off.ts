@@ -1,6 +1,6 @@
 /**
  * When a path may be read again whose reading came to nothing: not before it has stayed
- * unchanged for a while, which doubles each time. A file that is written every three
+ * unchanged for a while, which doubles each time. A file that is written every four
  * seconds is read twice, and then not until it is left alone.
  */
 import type { Job } from "./job.ts";

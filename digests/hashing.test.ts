@@ -14,7 +14,7 @@ import {
 import { join } from "node:path";
 import { type FileFacts } from "../files/identity.ts";
 import { offsetBytes, settle, temporaryDirectory, writeSettled } from "../test/site.ts";
-import { hashJob } from "./hashing.ts";
+import { Hashing, hashJob } from "./hashing.ts";
 import { fileJob, type Job, type Outcome } from "./job.ts";
 
 const PIECE = 64 * 1024;
@@ -63,6 +63,8 @@ test.each<[string, number, number, number]>([
   ["a byte more than a piece", PIECE + 1, PIECE, 2],
   ["several pieces", 5 * PIECE, PIECE, 5],
   ["several pieces and a byte", 5 * PIECE + 1, PIECE, 6],
+  ["more pieces than there is room for at first", 65 * PIECE, PIECE, 65],
+  ["many more", 257 * PIECE + 1, PIECE, 258],
   ["a chunk of reading", MIB, PIECE, 16],
   ["a byte more than a chunk", MIB + 1, PIECE, 17],
   ["pieces longer than a chunk", 5 * MIB + 3, 2 * MIB, 3],
@@ -195,4 +197,46 @@ test("What is thrown between two chunks ends the job and is thrown on, whatever 
   const job = fileJob(factsAt(path));
   const stop = Object.assign(new Error("stop"), { code: "EACCES" });
   await expect(hashJob(job, () => Promise.reject(stop))).rejects.toBe(stop);
+});
+
+/** A file of two chunks and a bit, left for others between all chunks; `meanwhile` comes after the first. */
+function hashWithPauses(meanwhile: (path: string) => void): unknown {
+  const path = join(temporaryDirectory(), "file");
+  writeSettled(path, offsetBytes(LENGTH));
+  using hashing = new Hashing(fileJob(factsAt(path)));
+  for (let chunks = 1; ; chunks++) {
+    const outcome = hashing.advance();
+    if (outcome !== undefined) return plain(outcome);
+    hashing.pause();
+    if (chunks === 1) meanwhile(path);
+  }
+}
+
+test.each<[string, (path: string) => void, unknown]>([
+  [
+    "the same version",
+    () => {},
+    expect.objectContaining({ sha256: hash("sha256", offsetBytes(LENGTH)) }),
+  ],
+  ["gone", (path) => rmSync(path), { kind: "changed" }],
+  ["another version", (path) => settle(path, 1_000_000_001), { kind: "changed" }],
+  [
+    "another file",
+    (path) => {
+      writeSettled(`${path}.new`, offsetBytes(LENGTH, "x"));
+      renameSync(`${path}.new`, path);
+    },
+    { kind: "changed" },
+  ],
+])("A file that was left for others and is then %s", (_why, meanwhile, expected) => {
+  expect(hashWithPauses(meanwhile)).toEqual(expected);
+});
+
+test("A folder of empty files is read in a few goes", () => {
+  const path = temporaryDirectory();
+  writeSettled(join(path, "empty"), "");
+  const files = Array.from({ length: 250 }, () => factsAt(join(path, "empty")));
+  using hashing = new Hashing({ kind: "folder", path, files, pieceLength: PIECE });
+  const outcomes = [hashing.advance(), hashing.advance(), hashing.advance()];
+  expect(outcomes.map((outcome) => outcome?.kind)).toEqual([undefined, undefined, "digested"]);
 });

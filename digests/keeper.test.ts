@@ -215,6 +215,44 @@ test("A failure of the disk is told, and not tried again at once", async () => {
   ]);
 });
 
+test("A log that is written every four seconds is read twice, and then when it is left alone", async () => {
+  const read: number[] = [];
+  let seconds = 1e9;
+  using keeper = new DigestKeeper({
+    hasher: {
+      wait: 0,
+      hash() {
+        read.push(seconds - 1e9);
+        return Promise.resolve({ kind: "changed" });
+      },
+      find: () => Promise.resolve({ kind: "none" }),
+      [Symbol.dispose]() {},
+    },
+    tell() {},
+    now: () => seconds * 1000,
+  });
+  /** Somebody asks every second for the log as it is then. */
+  async function ask(written: (second: number) => number, until: number): Promise<number[]> {
+    const said = new Set<number>();
+    for (; seconds < 1e9 + until; seconds++) {
+      const modified = BigInt(written(seconds)) * 1_000_000_000n;
+      const file = { path: "/log", device: 1n, inode: 1n, size: seconds, modified };
+      const obtained = await keeper.obtain(file);
+      if (obtained.kind === "pending") said.add(obtained.retryAfter);
+    }
+    return [...said].sort();
+  }
+  const written = await ask((second) => second - (second % 4), 300);
+  const during = read.splice(0);
+  await ask(() => 1e9 + 296, 302);
+  expect({ during, written, after: read }).toEqual({
+    during: [3, 7],
+    // Until it has settled, and then until it has been left alone for 4 s.
+    written: [1, 2, 4],
+    after: [300],
+  });
+});
+
 test("While one is long, others are answered; it is pending, with percent and progress", async () => {
   const directory = temporaryDirectory();
   using long = writeSparse(join(directory, "long"));

@@ -21,6 +21,8 @@ export interface KeeperOptions {
   readonly memory?: number;
   /** Files that may wait to be hashed in the background. */
   readonly backlog?: number;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
 }
 
 const MEMORY = 64 * 1024 * 1024;
@@ -39,11 +41,13 @@ export class DigestKeeper implements Disposable {
   readonly #backlog: number;
   readonly #demand: Demand;
   readonly #backOff = new BackOff();
+  readonly #now: () => number;
 
   constructor(options: KeeperOptions) {
     this.#hasher = options.hasher;
     this.#memory = new DigestMemory(options.memory ?? MEMORY);
     this.#backlog = options.backlog ?? BACKLOG;
+    this.#now = options.now ?? Date.now;
     const ended = (wanted: Wanted, answer: Answer) => this.#ended(wanted, answer);
     this.#demand = new Demand({ hasher: options.hasher, tell: options.tell, ended });
   }
@@ -55,7 +59,7 @@ export class DigestKeeper implements Disposable {
   }
 
   /** Has a file hashed in the background, unless it is known, asked for or unsettled. */
-  begin(file: FileFacts, now = Date.now()): void {
+  begin(file: FileFacts, now = this.#now()): void {
     if (this.#demand.files >= this.#backlog || this.#hasher.wait > 0) return;
     const job = fileJob(file);
     if (this.#demand.find(job) !== undefined || this.#learned(job, now) !== undefined) return;
@@ -108,7 +112,7 @@ export class DigestKeeper implements Disposable {
   }
 
   async #obtain(job: Job, client: string | undefined): Promise<Digested | Unobtained> {
-    const now = Date.now();
+    const now = this.#now();
     const learned = this.#learned(job, now);
     if (learned !== undefined) return learned;
     if (isTooLarge(job)) return { kind: "too-large" };
@@ -138,7 +142,7 @@ export class DigestKeeper implements Disposable {
   }
 
   #ended({ job, done }: Wanted, answer: Answer): void {
-    const now = Date.now();
+    const now = this.#now();
     switch (answer.kind) {
       case "digested":
         this.#backOff.succeeded(job);
@@ -157,7 +161,7 @@ export class DigestKeeper implements Disposable {
 
   /** To be asked again when the hasher is there, and when the file has been left alone. */
   #later(job: Job): Unobtained {
-    const wait = Math.max(this.#hasher.wait, this.#backOff.wait(job, Date.now()));
+    const wait = Math.max(this.#hasher.wait, this.#backOff.wait(job, this.#now()));
     return pending(0, wait / 1000, LONGEST_BACK_OFF / 1000);
   }
 }

@@ -152,13 +152,10 @@ export class HashQueue {
     // Another process may have hashed it while it waited here.
     const kept = queued.reading === undefined ? this.#store.find(queued.job) : undefined;
     if (kept !== undefined) return this.#answer(queued, digested(kept));
-    if (this.#inHand !== queued) this.#inHand?.reading?.pause();
-    this.#inHand = queued;
     const reading = (queued.reading ??= this.#read(queued.job));
+    this.#take(queued);
     const [first, began] = [reading.done, this.#now()];
     this.#asked = false;
-    // Should reading it end this process, the asker knows which job did.
-    this.#tell(queued);
     while (reading.done < first + SLICE && !this.#asked) {
       const outcome = reading.advance();
       if (outcome?.kind === "digested") this.#store.keep(queued.job, outcome.digested);
@@ -168,6 +165,17 @@ export class HashQueue {
       if (this.#now() - this.#told >= TELL_EVERY) this.#tell(queued);
     }
     this.#measure(reading.done - first, this.#now() - began);
+  }
+
+  /** Takes a job in hand. Should reading it end this process, the asker knows which job did. */
+  #take(queued: Queued): void {
+    const before = this.#inHand;
+    if (before === queued) return;
+    this.#inHand = queued;
+    if (before !== undefined) {
+      before.reading?.pause();
+      this.#tell(before);
+    }
     this.#tell(queued);
   }
 

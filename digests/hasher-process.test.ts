@@ -1,0 +1,101 @@
+/** The hasher's process: one that is stopped, one that hangs, one that can't go on. */
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { statSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { settle, temporaryDirectory } from "../test/site.ts";
+import { type HasherOptions, HasherProcess } from "./hasher-process.ts";
+import { fileJob, type Job } from "./job.ts";
+
+setDefaultTimeout(30_000);
+
+const LINUX = process.platform === "linux";
+const HASHER = [process.execPath, join(import.meta.dir, "..", "test", "hasher.ts")];
+
+function start(options: Partial<HasherOptions> = {}) {
+  const lines: string[] = [];
+  const log = (line: string) => void lines.push(line);
+  const hasher = new HasherProcess({ command: HASHER, directory: undefined, log, ...options });
+  return { hasher, lines, [Symbol.dispose]: () => hasher[Symbol.dispose]() };
+}
+
+/** A program in place of the hasher. */
+function program(source: string): string[] {
+  return [process.execPath, "-e", source];
+}
+
+/** A file that takes hours to read. */
+function endless(): Job {
+  const path = join(temporaryDirectory(), "endless");
+  writeFileSync(path, "");
+  truncateSync(path, 2 ** 39);
+  settle(path);
+  const { dev, ino, size, mtimeNs } = statSync(path, { bigint: true });
+  return fileJob({ path, device: dev, inode: ino, size: Number(size), modified: mtimeNs });
+}
+
+/** Asks for a job; `begun` tells whether the hasher took it in hand. */
+function ask(hasher: HasherProcess, job = endless()) {
+  const controller = new AbortController();
+  const { promise, resolve } = Promise.withResolvers<true>();
+  const { signal } = controller;
+  const answer = hasher.hash(job, { urgent: true, progress: () => resolve(true), signal });
+  const begun = Promise.race([promise, answer.then(() => false)]);
+  return { answer, begun, withdraw: () => controller.abort() };
+}
+
+/** The same until it is in hand: on a busy machine a start may take longer than the silence here. */
+async function begin(hasher: HasherProcess) {
+  for (;;) {
+    const asked = ask(hasher);
+    if (await asked.begun) return asked;
+    while (hasher.wait > 0) await new Promise(setImmediate);
+  }
+}
+
+test.if(LINUX)("A hasher that is stopped is killed, and another is started", async () => {
+  using started = start({ silence: 250, delay: 10 });
+  const { hasher, lines } = started;
+  const first = await begin(hasher);
+  const pid = hasher.pid ?? 0;
+  process.kill(pid, "SIGSTOP");
+  const answer = await first.answer;
+  while (hasher.wait > 0) await new Promise(setImmediate);
+  const second = await begin(hasher);
+  second.withdraw();
+  expect({
+    answer,
+    second: await second.answer,
+    another: hasher.pid !== pid,
+    line: lines.some((line) => line.startsWith(`hasher ${pid} gave no sign of life for 0.5 s; `)),
+  }).toEqual({ answer: { kind: "lost" }, second: { kind: "lost" }, another: true, line: true });
+});
+
+test("A program that hangs in what it was asked has said so before", async () => {
+  // As the hasher at a disk that doesn't answer: the message must have left it.
+  const hangs = program(`
+    process.on("message", ({ id }) => {
+      process.send({ kind: "progress", id, progress: { done: 0, rate: undefined } });
+      for (;;);
+    });
+  `);
+  using started = start({ command: hangs, silence: 250, delay: 1 });
+  const asked = await begin(started.hasher);
+  expect(await asked.answer).toEqual({ kind: "lost" });
+});
+
+test("A program that ends at once is started later and later", async () => {
+  using started = start({ command: program("process.exit(3)"), delay: 1 });
+  const { hasher, lines } = started;
+  const answers: unknown[] = [];
+  for (let n = 0; n < 3; n++) {
+    answers.push(await ask(hasher).answer);
+    answers.push((await hasher.find(new Uint8Array(20))).kind);
+    while (hasher.wait > 0) await new Promise(setImmediate);
+  }
+  expect({ answers, lines: lines.map((line) => line.replace(/\d+/, "PID")) }).toEqual({
+    answers: Array.from({ length: 3 }, () => [{ kind: "lost" }, "lost"]).flat(),
+    lines: [0.001, 0.002, 0.004].map(
+      (seconds) => `hasher PID ended with code 3; starting none for ${seconds} s`,
+    ),
+  });
+});
