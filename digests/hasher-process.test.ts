@@ -99,3 +99,23 @@ test("A program that ends at once is started later and later", async () => {
     ),
   });
 });
+
+test("A failure that the hasher reports is a line, and lost; it goes on", async () => {
+  const fails = program(`
+    process.on("message", ({ id }) => {
+      process.send({ kind: "no-answer", id, reason: "no memory", code: undefined });
+    });
+  `);
+  using started = start({ command: fails, directory: temporaryDirectory() });
+  const { hasher, lines } = started;
+  const job = endless();
+  const answers = [await ask(hasher, job).answer, await hasher.find(new Uint8Array(20))];
+  expect({ answers, wait: hasher.wait, lines }).toEqual({
+    answers: [{ kind: "lost" }, { kind: "lost" }],
+    wait: 0,
+    lines: [
+      `cannot hash ${job.path}: Error: no memory`,
+      "cannot look up an info hash: Error: no memory",
+    ],
+  });
+});

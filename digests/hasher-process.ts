@@ -68,8 +68,8 @@ export class HasherProcess implements Hasher {
   async hash(job: Job, { urgent, progress, signal }: HashOptions): Promise<Answer> {
     try {
       return await this.#asker.ask("hash", { job, urgent }, { progress, signal });
-    } catch {
-      // It was withdrawn, or the hasher has said in the log what failed, or why it is gone.
+    } catch (error) {
+      if (!signal.aborted) this.#say(`cannot hash ${job.path}`, error);
       return { kind: "lost" };
     }
   }
@@ -81,7 +81,8 @@ export class HasherProcess implements Hasher {
     try {
       const job = await this.#asker.ask("find", infoHash, { limit: FIND_LIMIT });
       return job === undefined ? { kind: "none" } : { kind: "job", job };
-    } catch {
+    } catch (error) {
+      this.#say("cannot look up an info hash", error);
       return { kind: "lost" };
     }
   }
@@ -90,6 +91,11 @@ export class HasherProcess implements Hasher {
     this.#notBefore = Infinity;
     this.#end();
     this.#asker.close("This server ends");
+  }
+
+  /** That there is no answer has had its line when the hasher ended. */
+  #say(what: string, error: unknown): void {
+    if (!(error instanceof NoAnswer)) this.#options.log(`${what}: ${String(error)}`);
   }
 
   #send(message: ToAnswerer): void {

@@ -35,7 +35,7 @@ export async function runHasher(options: {
   // A signal to the whole group is for the one that serves: it may still need this one.
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => {});
   const store = new DigestStore({ ...options, directory: process.env[HASHER] || undefined });
-  const queue = new HashQueue({ store, log: options.log });
+  const queue = new HashQueue({ store });
   const answerer = new Answerer<HasherTopics>(
     {
       hash: ({ job, urgent }, exchange) => queue.hash(job, urgent, exchange),

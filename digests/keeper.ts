@@ -117,7 +117,8 @@ export class DigestKeeper implements Disposable {
     if (learned !== undefined) return learned;
     if (isTooLarge(job)) return { kind: "too-large" };
     if (!job.files.every((file) => isSettled(file, now))) return pending(0, SETTLING);
-    if (this.#backOff.wait(job, now) > 0) return this.#later(job);
+    const isBegun = this.#demand.find(job) !== undefined;
+    if (!isBegun && this.#backOff.wait(job, now) > 0) return this.#later(job);
     const wanted = this.#demand.want(job, client);
     if (wanted.kind !== "wanted") return wanted;
     const answer = await this.#demand.answer(wanted, PATIENCE);

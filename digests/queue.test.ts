@@ -16,7 +16,6 @@ function startQueue(after: (chunks: number) => void = () => {}) {
   /** Names of the jobs whose chunks were read, one letter each, and how jobs ended. */
   const read: string[] = [];
   const ends: string[] = [];
-  const lines: string[] = [];
   const open = new Set<string>();
   let mostOpen = 0;
   let chunks = 0;
@@ -50,7 +49,6 @@ function startQueue(after: (chunks: number) => void = () => {}) {
   }
   const queue = new HashQueue({
     store,
-    log: (line) => void lines.push(line),
     read: start,
     rest: async () => after(chunks),
     now: () => 10 * chunks,
@@ -78,7 +76,7 @@ function startQueue(after: (chunks: number) => void = () => {}) {
     }
   }
   const opened = () => ({ mostOpen, stillOpen: [...open] });
-  return { ask, idle, read, ends, lines, progress, kept, failing, opened };
+  return { ask, idle, read, ends, progress, kept, failing, opened };
 }
 
 /** Runs of equal names: `A8 b2`. */
@@ -204,12 +202,10 @@ test.each<[string, (started: Started, withdraw: () => void) => void, string, str
     read: runs(started.read),
     ends: started.ends,
     open: started.opened().stillOpen,
-    lines: started.lines,
   }).toEqual({
     read: expected,
     ends,
     open: [],
-    lines: ends.includes("a: no memory") ? ["cannot hash a: Error: no memory"] : [],
   });
 });
 

@@ -27,8 +27,6 @@ export interface Reading extends Disposable {
 
 export interface QueueOptions {
   readonly store: Pick<DigestStore, "find" | "keep">;
-  /** For what went wrong. */
-  readonly log: (line: string) => void;
   readonly read?: (job: Job) => Reading;
   /** Lets other messages in; called after each chunk that was read. */
   readonly rest?: () => Promise<void>;
@@ -74,7 +72,6 @@ class Queued implements Waiting {
 
 export class HashQueue {
   readonly #store: QueueOptions["store"];
-  readonly #log: (line: string) => void;
   readonly #read: (job: Job) => Reading;
   readonly #rest: () => Promise<void>;
   readonly #now: () => number;
@@ -89,9 +86,8 @@ export class HashQueue {
   /** Bytes a second. */
   #rate: number | undefined;
 
-  constructor({ store, log, read, rest, now }: QueueOptions) {
+  constructor({ store, read, rest, now }: QueueOptions) {
     this.#store = store;
-    this.#log = log;
     this.#read = read ?? ((job) => new Hashing(job));
     this.#rest = rest ?? (() => new Promise(setImmediate));
     this.#now = now ?? (() => performance.now());
@@ -141,7 +137,6 @@ export class HashQueue {
       try {
         await this.#slice(next);
       } catch (error) {
-        this.#log(`cannot hash ${next.job.path}: ${String(error)}`);
         this.#end(next, ({ reject }) => reject(error));
       }
     }

@@ -1,5 +1,6 @@
 /** What each failure is to a client: its status, what it is told, and whether it may try again. */
 import { expect, test } from "bun:test";
+import { NoAnswer } from "../os/line.ts";
 import { FileChanged, FileTooLarge, planFailure } from "./failure.ts";
 
 /** An error as the system makes it. */
@@ -39,6 +40,11 @@ test.each<[string, unknown, (string | number | undefined)[]]>([
     "a file that keeps changing",
     new FileChanged(),
     [503, "The file keeps changing; try again\n", "1"],
+  ],
+  [
+    "a process that doesn't answer",
+    new NoAnswer("The supervisor is gone"),
+    [503, "Another process of this server doesn't answer; try again\n", "1"],
   ],
   [
     "a file of 4 PiB",

@@ -207,7 +207,8 @@ export class Answerer<Asked extends Topics> {
       this.#send({ kind: "answer", id, answer: await answer?.(question, exchange) });
     } catch (error) {
       // Either there is no answer, or it can't be sent; then this can be.
-      this.#tell({ kind: "no-answer", id, reason: String(error), code: codeOf(error) });
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#tell({ kind: "no-answer", id, reason, code: codeOf(error) });
     } finally {
       this.#open.delete(id);
     }
