@@ -27,9 +27,9 @@ import {
   workerPort,
 } from "./service/workers.ts";
 import { type Asking, SwarmAnswers } from "./swarm/answers.ts";
-import { infoHashOf } from "./swarm/catalogue.ts";
 import { deskAnswers, type DeskTopics, RemoteDesk } from "./swarm/desk.ts";
 import { documentsOfFile } from "./swarm/documents/document.ts";
+import { infoHashOf } from "./swarm/named.ts";
 import { Origin, type SwarmDesk } from "./swarm/origin.ts";
 
 /** What is served, and how. */

@@ -5,6 +5,7 @@
 import { rmSync, statSync } from "node:fs";
 import { hashJob } from "../digests/hashing.ts";
 import { fileJob } from "../digests/job.ts";
+import { factsOf, identityOf } from "../files/identity.ts";
 import { row, spread, table, writeFile } from "./setup.ts";
 
 const LENGTH = 1024 ** 3;
@@ -21,9 +22,8 @@ async function time(command: readonly string[]): Promise<number> {
 }
 
 async function hashOnce(path: string): Promise<void> {
-  const { dev, ino, size, mtimeNs } = statSync(path, { bigint: true });
-  const facts = { path, device: dev, inode: ino, size: Number(size), modified: mtimeNs };
-  const outcome = await hashJob(fileJob(facts), () => new Promise(setImmediate));
+  const file = identityOf(path, factsOf(statSync(path, { bigint: true })));
+  const outcome = await hashJob(fileJob(file), () => new Promise(setImmediate));
   if (outcome.kind !== "digested") throw new Error(outcome.kind);
 }
 

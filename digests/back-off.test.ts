@@ -5,7 +5,7 @@ import { fileJob, type Job } from "./job.ts";
 /** A version of a file that was written at a time, in seconds. */
 function written(seconds: number, path = "/log"): Job {
   const modified = BigInt(seconds) * 1_000_000_000n;
-  return fileJob({ path, device: 1n, inode: 1n, size: 5, modified });
+  return fileJob({ path, inode: 1n, size: 5, modified, changed: 1n });
 }
 
 /** Seconds until it may be read. */

@@ -8,7 +8,7 @@ const MIB = 1024 * 1024;
 const SECOND = 1000;
 
 function jobOf(path: string, bytes = MIB, modified = 1n): Job {
-  return fileJob({ path, device: 1n, inode: 1n, size: bytes, modified });
+  return fileJob({ path, inode: 1n, size: bytes, modified, changed: 1n });
 }
 
 function start() {
@@ -32,6 +32,9 @@ function start() {
         return await promise;
       },
       find: () => Promise.resolve({ kind: "none" }),
+      look: () => Promise.resolve(undefined),
+      name: () => Promise.resolve(),
+      crawl: () => Promise.resolve(undefined),
       [Symbol.dispose]() {},
     },
     ended: ({ job, done }, { kind }) => void ended.push(`${job.path} ${kind} ${done}`),

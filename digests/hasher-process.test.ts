@@ -1,8 +1,8 @@
 /** The hasher's process: one that is stopped, one that hangs, one that can't go on. */
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { statSync, truncateSync, writeFileSync } from "node:fs";
+import { truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { settle, temporaryDirectory } from "../test/site.ts";
+import { identityAt, settle, temporaryDirectory } from "../test/site.ts";
 import { type HasherOptions, HasherProcess } from "./hasher-process.ts";
 import { fileJob, type Job } from "./job.ts";
 
@@ -29,8 +29,7 @@ function endless(): Job {
   writeFileSync(path, "");
   truncateSync(path, 2 ** 39);
   settle(path);
-  const { dev, ino, size, mtimeNs } = statSync(path, { bigint: true });
-  return fileJob({ path, device: dev, inode: ino, size: Number(size), modified: mtimeNs });
+  return fileJob(identityAt(path));
 }
 
 /** Asks for a job; `begun` tells whether the hasher took it in hand. */

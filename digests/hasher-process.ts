@@ -6,8 +6,8 @@
 import { thisProgram } from "../os/itself.ts";
 import { Asker, NoAnswer, type ToAnswerer, type ToAsker } from "../os/line.ts";
 import { hasherEnvironment } from "./hasher.ts";
-import type { Job } from "./job.ts";
-import type { Answer, Found, Hasher, HasherTopics, HashOptions } from "./questions.ts";
+import type { Digested, Job, Place } from "./job.ts";
+import type { Answer, Found, Hasher, HasherTopics, HashOptions, Tree } from "./questions.ts";
 
 /** Milliseconds without a question after which it is ended. */
 const IDLE = 60_000;
@@ -26,7 +26,7 @@ const FIND_LIMIT = 2_000;
 export interface HasherOptions {
   /** This program again; other arguments are for tests. */
   readonly command?: readonly string[];
-  /** The state directory; undefined keeps digests in memory. */
+  /** The state directory; undefined keeps nothing. */
   readonly directory: string | undefined;
   readonly log: (line: string) => void;
   /** Milliseconds; see IDLE, DELAY and SILENCE. */
@@ -75,15 +75,38 @@ export class HasherProcess implements Hasher {
   }
 
   async find(infoHash: Uint8Array): Promise<Found> {
-    // Without a directory, one that is started now knows nothing yet.
-    const isEmpty = this.#child === undefined && this.#options.directory === undefined;
-    if (isEmpty && this.wait === 0) return { kind: "none" };
     try {
-      const job = await this.#asker.ask("find", infoHash, { limit: FIND_LIMIT });
-      return job === undefined ? { kind: "none" } : { kind: "job", job };
+      const place = await this.#asker.ask("find", infoHash, { limit: FIND_LIMIT });
+      return place === undefined ? { kind: "none" } : { kind: "place", place };
     } catch (error) {
       this.#say("cannot look up an info hash", error);
       return { kind: "lost" };
+    }
+  }
+
+  async look(job: Job): Promise<Digested | undefined> {
+    try {
+      return await this.#asker.ask("look", job, { limit: FIND_LIMIT });
+    } catch (error) {
+      this.#say("cannot look up digests", error);
+      return undefined;
+    }
+  }
+
+  async name(infoHash: Uint8Array, place: Place): Promise<void> {
+    try {
+      await this.#asker.ask("name", { infoHash, place });
+    } catch (error) {
+      this.#say("cannot keep an info hash", error);
+    }
+  }
+
+  async crawl(tree: Tree): Promise<string | undefined> {
+    try {
+      return await this.#asker.ask("crawl", tree);
+    } catch (error) {
+      this.#say(`cannot hash ${tree.directory}`, error);
+      return undefined;
     }
   }
 

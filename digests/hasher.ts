@@ -3,10 +3,13 @@
  * environment variable, so that requests never wait for a disk or a digest.
  */
 import { setPriority } from "node:os";
+import { openRoot } from "../files/locate.ts";
 import { environmentFor, startedAs } from "../os/itself.ts";
-import { Answerer, type ToAnswerer, type ToAsker } from "../os/line.ts";
-import type { InfoHashOf } from "./job.ts";
-import type { HasherTopics } from "./questions.ts";
+import { Answerer, type Exchange, type ToAnswerer, type ToAsker } from "../os/line.ts";
+import { crawl, type InfoHashOf } from "./crawl.ts";
+import { full } from "./hash.ts";
+import type { Job } from "./job.ts";
+import type { Answer, HasherTopics, Tree } from "./questions.ts";
 import { HashQueue } from "./queue.ts";
 import { DigestStore } from "./store.ts";
 
@@ -34,12 +37,16 @@ export async function runHasher(options: {
   beNice();
   // A signal to the whole group is for the one that serves: it may still need this one.
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => {});
-  const store = new DigestStore({ ...options, directory: process.env[HASHER] || undefined });
+  const { infoHashOf, log } = options;
+  const store = new DigestStore({ log, directory: process.env[HASHER] || undefined });
   const queue = new HashQueue({ store });
   const answerer = new Answerer<HasherTopics>(
     {
       hash: ({ job, urgent }, exchange) => queue.hash(job, urgent, exchange),
       find: (infoHash) => store.findInfoHash(infoHash),
+      look: (job) => store.find(job),
+      name: ({ infoHash, place }) => void store.name(infoHash, place),
+      crawl: (tree, exchange) => crawlTree(tree, { store, queue, infoHashOf, log }, exchange),
     },
     tell,
   );
@@ -47,6 +54,45 @@ export async function runHasher(options: {
   await new Promise((resolve) => process.on("disconnect", resolve));
   store[Symbol.dispose]();
   process.exit(0);
+}
+
+/** Milliseconds between two signs of life. */
+const ALIVE_EVERY = 1_000;
+
+/** Hashes a tree behind everything that is asked for; what is to be said of it at the end. */
+async function crawlTree(
+  { directory, ...policy }: Tree,
+  {
+    store,
+    queue,
+    infoHashOf,
+    log,
+  }: {
+    readonly store: DigestStore;
+    readonly queue: HashQueue;
+    readonly infoHashOf: InfoHashOf;
+    readonly log: (line: string) => void;
+  },
+  { signal, progress }: Exchange<undefined>,
+): Promise<string> {
+  let told = performance.now();
+  function alive(): void {
+    if (performance.now() - told < ALIVE_EVERY) return;
+    told = performance.now();
+    progress(undefined);
+  }
+  async function hash(job: Job): Promise<Answer> {
+    try {
+      return await queue.hash(job, false, { signal, progress: alive }, "beforehand");
+    } catch (error) {
+      if (signal.aborted) return { kind: "lost" };
+      return { kind: "unreadable", path: job.path, code: String(error) };
+    }
+  }
+  const root = openRoot(directory, policy);
+  const options = { infoHashOf, hash, fail: log, show() {}, rested: alive, signal };
+  const { ended, summary } = await crawl(root, store, options);
+  return ended === "full" ? `${summary}; ${full(store)}` : summary;
 }
 
 function tell(message: ToAsker): void {

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { formatLength, HashingLog } from "./hashing-log.ts";
 import { fileJob } from "./job.ts";
 
-const FACTS = { path: "/f", device: 1n, inode: 1n, size: 3 * 1024 ** 3, modified: 1n };
+const FACTS = { path: "/f", inode: 1n, size: 3 * 1024 ** 3, modified: 1n, changed: 1n };
 
 // [why, [milliseconds, percent] of each telling, the lines]
 test.each<[string, readonly (readonly [number, number])[], string[]]>([

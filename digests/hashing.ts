@@ -4,7 +4,7 @@
  * each chunk and after the last. A job may be left for others between two chunks.
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
-import { type FileFacts } from "../files/identity.ts";
+import { factsOf, type Identity, identityOf, isSame } from "../files/identity.ts";
 import { type Digested, type Job, lengthOf, type Outcome } from "./job.ts";
 import { sha256PieceLengthFor } from "./piece-length.ts";
 
@@ -35,13 +35,14 @@ let buffer: Buffer | undefined;
 
 /** A job that is read chunk by chunk, for as long as somebody calls {@link advance}. */
 export class Hashing implements Disposable {
-  readonly #files: readonly FileFacts[];
+  readonly #files: readonly Identity[];
   readonly #hashes: FileHashes | FolderHashes;
   /** Of the file in hand: its place among the files, what is open of it, and where to read on. */
   #file = 0;
   #descriptor: number | undefined;
   #offset = 0;
   #done = 0;
+  #isYoung = true;
 
   constructor(job: Job) {
     this.#files = job.files;
@@ -55,6 +56,8 @@ export class Hashing implements Disposable {
 
   /** Reads a chunk; how the job ended, when it did. */
   advance(): Outcome | undefined {
+    this.#isYoung &&= this.#files.some(isYoung);
+    if (this.#isYoung) return undefined;
     for (let looked = 0; looked < MOST_EMPTY; looked++) {
       const file = this.#files[this.#file];
       if (file === undefined) return { kind: "digested", digested: this.#hashes.digest() };
@@ -79,7 +82,7 @@ export class Hashing implements Disposable {
   }
 
   /** Reads on in a file, or says how the job ended with it. */
-  #read(file: FileFacts): "read" | "at its end" | Outcome {
+  #read(file: Identity): "read" | "at its end" | Outcome {
     try {
       this.#descriptor ??= openSync(file.path, READ);
       if (!isStill(file, this.#descriptor)) return { kind: "changed" };
@@ -102,15 +105,21 @@ export class Hashing implements Disposable {
   }
 }
 
-function isStill({ device, inode, size, modified }: FileFacts, descriptor: number): boolean {
+function isStill(file: Identity, descriptor: number): boolean {
   const stats = fstatSync(descriptor, { bigint: true });
-  return (
-    stats.mtimeNs === modified &&
-    stats.size === BigInt(size) &&
-    stats.ino === inode &&
-    stats.dev === device &&
-    stats.isFile()
-  );
+  return stats.isFile() && isSame("digests", file, identityOf(file.path, factsOf(stats)));
+}
+
+/** Milliseconds: the coarsest tick of a kernel's clock. */
+const TICK = 20;
+
+/**
+ * Whether another change of a file can still get the change time that it has. It isn't
+ * read before. A time in the future is a clock that was put back: it tells nothing.
+ */
+function isYoung({ changed }: Identity): boolean {
+  const age = Date.now() - Number(changed / 1_000_000n);
+  return age >= 0 && age < TICK;
 }
 
 class FileHashes {

@@ -1,4 +1,4 @@
-import { factsOf, type FileFacts } from "../files/identity.ts";
+import { COMPARED, type Identity, isSame } from "../files/identity.ts";
 /**
  * What there is to hash, and what came of it. A job names versions, not paths: its
  * digests are of these files as they were, or there are none.
@@ -10,10 +10,10 @@ import { LONGEST_FILE, MOST_FILES, pieceLengthFor } from "./piece-length.ts";
 /** A file, for all of its digests; or a folder, for the pieces of its files end to end (BEP 3). */
 export interface Job {
   readonly kind: "file" | "folder";
-  /** Absolute: of the file, or of the folder. */
+  /** The real one of the file, or of the folder. */
   readonly path: string;
   /** One for a file; for a folder in the order in which their bytes are cut. */
-  readonly files: readonly FileFacts[];
+  readonly files: readonly Identity[];
   /** Bytes of every piece but the last. */
   readonly pieceLength: number;
 }
@@ -31,12 +31,16 @@ export type Outcome =
   /** The disk failed, with a code such as EACCES; the path is of the file that did. */
   | { readonly kind: "unreadable"; readonly path: string; readonly code: string };
 
-/** The 20 bytes by which a swarm knows what a job is about; undefined when no torrent is made of it. */
-export type InfoHashOf = (job: Job, sha1Pieces: Uint8Array) => Uint8Array | undefined;
+/** What is kept of an info hash: the key of the job that it is of, and where that was asked for. */
+export interface Place {
+  readonly key: Uint8Array;
+  /** Names below the root. */
+  readonly segments: readonly string[];
+}
 
-export function fileJob(file: FileFacts): Job {
+export function fileJob(file: Identity): Job {
   const { path, size } = file;
-  return { kind: "file", path, files: [factsOf(file)], pieceLength: pieceLengthFor(size) };
+  return { kind: "file", path, files: [file], pieceLength: pieceLengthFor(size) };
 }
 
 /** Bytes to read. */
@@ -49,90 +53,26 @@ export function isTooLarge(job: Job): boolean {
 }
 
 /** Whether no other change can hide behind the same time stamp at `now`, in milliseconds. */
-export function isSettled({ size, modified }: FileFacts, now: number): boolean {
+export function isSettled({ size, modified }: Identity, now: number): boolean {
   return represent({ size, modified, name: "" }, now).settled;
 }
 
 /** Whether both are about the same versions, cut into the same pieces. */
 export function isSameJob(a: Job, b: Job): boolean {
   if (a.kind !== b.kind || a.path !== b.path || a.pieceLength !== b.pieceLength) return false;
-  return (
-    a.files.length === b.files.length && a.files.every((file, n) => isSameFile(file, b.files[n]))
-  );
-}
-
-function isSameFile(a: FileFacts, b: FileFacts | undefined): boolean {
-  return (
-    a.modified === b?.modified &&
-    a.size === b.size &&
-    a.inode === b.inode &&
-    a.device === b.device &&
-    a.path === b.path
-  );
-}
-
-/**
- * 32 bytes that tell jobs apart: SHA-256 over kind, path, piece length and versions.
- * The inode is among them, since files with a fixed date and a fixed size do get
- * replaced; the device is not, since its number changes with the order of disks.
- */
-export function keyOf(job: Job): Uint8Array {
-  const hasher = new Bun.CryptoHasher("sha256");
-  hasher.update(JSON.stringify([job.kind, job.path, job.pieceLength]));
-  for (const { path, size, modified, inode } of job.files) {
-    hasher.update(JSON.stringify([path, size, String(modified), String(inode)]));
-  }
-  return hasher.digest();
-}
-
-/** A job as text, for `parseJob`. */
-export function formatJob({ kind, path, files, pieceLength }: Job): string {
-  return JSON.stringify({
-    kind,
-    path,
-    pieceLength,
-    files: files.map((file) => [
-      file.path,
-      file.size,
-      String(file.modified),
-      String(file.inode),
-      String(file.device),
-    ]),
+  if (a.files.length !== b.files.length) return false;
+  return a.files.every((file, n) => {
+    const other = b.files[n];
+    return other !== undefined && isSame("digests", file, other);
   });
 }
 
-/** Undefined for what `formatJob` doesn't write. */
-export function parseJob(text: string): Job | undefined {
-  const parsed: unknown = parseJson(text);
-  if (typeof parsed !== "object" || parsed === null) return undefined;
-  if (!("kind" in parsed && "path" in parsed && "pieceLength" in parsed && "files" in parsed)) {
-    return undefined;
+/** 32 bytes that tell jobs apart: SHA-256 over kind, path, piece length and versions. */
+export function keyOf(job: Job): Uint8Array {
+  const hasher = new Bun.CryptoHasher("sha256");
+  hasher.update(JSON.stringify([job.kind, job.path, job.pieceLength]));
+  for (const file of job.files) {
+    hasher.update(JSON.stringify(COMPARED.digests.map((fact) => String(file[fact]))));
   }
-  const { kind, path, pieceLength } = parsed;
-  if (kind !== "file" && kind !== "folder") return undefined;
-  if (typeof path !== "string" || typeof pieceLength !== "number") return undefined;
-  if (!Array.isArray(parsed.files)) return undefined;
-  const files = parsed.files.map(parseFacts);
-  const whole = files.filter((file) => file !== undefined);
-  return whole.length === files.length ? { kind, path, files: whole, pieceLength } : undefined;
-}
-
-function parseFacts(parsed: unknown): FileFacts | undefined {
-  if (!Array.isArray(parsed)) return undefined;
-  const [path, size, ...numbers]: unknown[] = parsed;
-  const [modified, inode, device] = numbers.map((number) =>
-    typeof number === "string" && /^-?\d+$/.test(number) ? BigInt(number) : undefined,
-  );
-  if (typeof path !== "string" || typeof size !== "number") return undefined;
-  if (modified === undefined || inode === undefined || device === undefined) return undefined;
-  return { path, device, inode, size, modified };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  return hasher.digest();
 }

@@ -2,7 +2,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import {
   appendFileSync,
-  fstatSync,
   openSync,
   renameSync,
   statSync,
@@ -10,10 +9,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { FileFacts } from "../files/identity.ts";
+import type { Identity } from "../files/identity.ts";
 import { OpenFile } from "../files/open-file.ts";
 import { offsetBytes, settle, temporaryDirectory, writeSettled } from "../test/site.ts";
 import { type HasherOptions, HasherProcess } from "./hasher-process.ts";
+import { fileJob, keyOf } from "./job.ts";
 import { DigestKeeper, type KeeperOptions } from "./keeper.ts";
 
 setDefaultTimeout(30_000);
@@ -24,13 +24,14 @@ function startKeeper(options: Partial<KeeperOptions & HasherOptions> = {}) {
   const lines: string[] = [];
   const log = (line: string) => void lines.push(line);
   const hasher = new HasherProcess({ command: HASHER, directory: undefined, log, ...options });
-  const keeper = new DigestKeeper({ hasher, tell: log, ...options });
+  const kept = options.directory !== undefined;
+  const keeper = new DigestKeeper({ hasher, kept, tell: log, ...options });
   return { keeper, hasher, lines, [Symbol.dispose]: () => keeper[Symbol.dispose]() };
 }
 
 function open(path: string): OpenFile {
   const descriptor = openSync(path, "r");
-  return new OpenFile(descriptor, path, "name", fstatSync(descriptor, { bigint: true }));
+  return new OpenFile(descriptor, path, "name");
 }
 
 function sha256(bytes: Uint8Array): string {
@@ -65,20 +66,22 @@ test("A file's digests are obtained, then known, and found again by its info has
   writeSettled(path, bytes);
   using file = open(path);
   using first = startKeeper({ directory });
-  const before = first.keeper.known(file);
-  const obtained = await wait(() => first.keeper.obtain(file));
-  const known = first.keeper.known(file);
+  const before = first.keeper.known(file.identity);
+  const obtained = await wait(() => first.keeper.obtain(file.identity));
+  const known = first.keeper.known(file.identity);
   if (known === undefined) throw new Error("Nothing is known");
   using second = startKeeper({ directory });
-  const infoHash = new Bun.CryptoHasher("sha1");
-  infoHash.update(path).update(known.sha1Pieces);
-  const job = await second.keeper.find(infoHash.digest());
+  const infoHash = new Uint8Array(20).fill(1);
+  const place = { key: keyOf(fileJob(file.identity)), segments: ["file"] };
+  first.keeper.name(infoHash, place);
+  // The questions of one process are answered in order.
+  await first.keeper.find(infoHash);
   expect({
     before,
     obtained,
     known: hex(known.sha256),
     pieces: [known.pieceLength, known.sha1Pieces.length, known.sha256Pieces.length],
-    job: job.kind === "job" ? job.job.files : job,
+    place: await second.keeper.find(infoHash),
     nobody: await second.keeper.find(new Uint8Array(20)),
     lines: [...first.lines, ...second.lines],
   }).toEqual({
@@ -86,7 +89,7 @@ test("A file's digests are obtained, then known, and found again by its info has
     obtained: { kind: "known", digests: known },
     known: sha256(bytes),
     pieces: [65536, 80, 32],
-    job: [{ path, device: file.device, inode: file.inode, size: 200_000, modified: file.modified }],
+    place: { kind: "place", place },
     nobody: { kind: "none" },
     lines: [],
   });
@@ -99,7 +102,9 @@ test("A folder's pieces are obtained", async () => {
   using a = open(join(path, "a"));
   using b = open(join(path, "b"));
   using started = startKeeper({ memory: 0 });
-  const obtained = await wait(() => started.keeper.obtainFolder(path, [a, b], 131072));
+  const obtained = await wait(() =>
+    started.keeper.obtainFolder(path, [a.identity, b.identity], 131072),
+  );
   const all = Buffer.concat([offsetBytes(70_000), offsetBytes(70_000, "b")]);
   const sha1 = (piece: Uint8Array) => new Bun.CryptoHasher("sha1").update(piece).digest("hex");
   expect(obtained.kind === "known" ? hex(obtained.digests.sha1Pieces) : obtained).toEqual(
@@ -122,13 +127,14 @@ test.each<[string, (path: string) => void]>([
   const path = join(temporaryDirectory(), "file");
   writeSettled(path, "OLD");
   if (what.startsWith("written")) settle(path, 999_999_999);
-  using old = open(path);
+  using file = open(path);
+  const old = file.identity;
   using started = startKeeper();
   await wait(() => started.keeper.obtain(old));
   change(path);
   using changed = open(path);
   expect({
-    changed: started.keeper.known(changed),
+    changed: started.keeper.known(changed.identity),
     old: hex(started.keeper.known(old)?.sha256),
   }).toEqual({ changed: undefined, old: sha256(Buffer.from("OLD")) });
 });
@@ -141,15 +147,15 @@ test("A file that changed after it was opened has no digests, and the new versio
   writeSettled(path, "NEW");
   using changed = open(path);
   using started = startKeeper();
-  let obtained = await started.keeper.obtain(old);
+  let obtained = await started.keeper.obtain(old.identity);
   // A second is said until the hasher, which is being started, has looked.
   while (obtained.kind === "pending" && obtained.retryAfter === 1) {
-    obtained = await started.keeper.obtain(old);
+    obtained = await started.keeper.obtain(old.identity);
   }
-  const after = await wait(() => started.keeper.obtain(changed));
+  const after = await wait(() => started.keeper.obtain(changed.identity));
   expect([
     obtained,
-    started.keeper.known(old),
+    started.keeper.known(old.identity),
     after.kind === "known" && hex(after.digests.sha256),
   ]).toEqual([
     { kind: "pending", percent: 0, retryAfter: 2 },
@@ -166,15 +172,15 @@ test("begin hashes in the background what has settled; a date in the future neve
   using file = open(join(directory, "file"));
   using fresh = open(join(directory, "fresh"));
   using started = startKeeper();
-  started.keeper.begin(fresh);
+  started.keeper.begin(fresh.identity);
   const unasked = started.hasher.pid;
-  started.keeper.begin(file);
-  while (started.keeper.known(file) === undefined) await new Promise(setImmediate);
+  started.keeper.begin(file.identity);
+  while (started.keeper.known(file.identity) === undefined) await new Promise(setImmediate);
   expect({
     unasked,
-    known: hex(started.keeper.known(file)?.sha256),
-    fresh: await started.keeper.obtain(fresh),
-    folder: await started.keeper.obtainFolder(directory, [file, fresh], 65536),
+    known: hex(started.keeper.known(file.identity)?.sha256),
+    fresh: await started.keeper.obtain(fresh.identity),
+    folder: await started.keeper.obtainFolder(directory, [file.identity, fresh.identity], 65536),
   }).toEqual({
     unasked: undefined,
     known: sha256(Buffer.from("OLD")),
@@ -187,15 +193,14 @@ test("Files too large, and folders of too many, have none and are not read", asy
   const path = join(temporaryDirectory(), "file");
   writeSettled(path, "OLD");
   using file = open(path);
-  const { device, inode, modified } = file;
-  const large: FileFacts = { path, device, inode, modified, size: 1024 ** 4 + 1 };
+  const large: Identity = { ...file.identity, size: 1024 ** 4 + 1 };
   using started = startKeeper();
   started.keeper.begin(large);
   expect([
     await started.keeper.obtain(large),
     await started.keeper.obtainFolder(
       "/",
-      Array.from({ length: 10_001 }, () => file),
+      Array.from({ length: 10_001 }, () => file.identity),
       65536,
     ),
     started.hasher.pid,
@@ -204,7 +209,7 @@ test("Files too large, and folders of too many, have none and are not read", asy
 
 test("A failure of the disk is told, and not tried again at once", async () => {
   const path = `${temporaryDirectory()}/${"x".repeat(300)}`;
-  const file = { path, device: 1n, inode: 1n, size: 5, modified: 1n };
+  const file = { path, inode: 1n, size: 5, modified: 1n, changed: 1n };
   using started = startKeeper();
   const first = await wait(() => started.keeper.obtain(file));
   started.keeper.begin(file);
@@ -226,8 +231,12 @@ test("A log that is written every four seconds is read twice, and then when it i
         return Promise.resolve({ kind: "changed" });
       },
       find: () => Promise.resolve({ kind: "none" }),
+      look: () => Promise.resolve(undefined),
+      name: () => Promise.resolve(),
+      crawl: () => Promise.resolve(undefined),
       [Symbol.dispose]() {},
     },
+    kept: false,
     tell() {},
     now: () => seconds * 1000,
   });
@@ -236,7 +245,7 @@ test("A log that is written every four seconds is read twice, and then when it i
     const said = new Set<number>();
     for (; seconds < 1e9 + until; seconds++) {
       const modified = BigInt(written(seconds)) * 1_000_000_000n;
-      const file = { path: "/log", device: 1n, inode: 1n, size: seconds, modified };
+      const file = { path: "/log", inode: 1n, size: seconds, modified, changed: modified };
       const obtained = await keeper.obtain(file);
       if (obtained.kind === "pending") said.add(obtained.retryAfter);
     }
@@ -259,11 +268,15 @@ test("While one is long, others are answered; it is pending, with percent and pr
   writeSettled(join(directory, "short"), "SHORT");
   using short = open(join(directory, "short"));
   using started = startKeeper();
-  started.keeper.begin(long);
+  started.keeper.begin(long.identity);
   while (started.keeper.progress() === undefined) await new Promise(setImmediate);
-  const obtained = await wait(() => started.keeper.obtain(short));
+  const obtained = await wait(() => started.keeper.obtain(short.identity));
   while (started.keeper.progress() === undefined) await new Promise(setImmediate);
-  expect([obtained.kind, started.keeper.progress(), await started.keeper.obtain(long)]).toEqual([
+  expect([
+    obtained.kind,
+    started.keeper.progress(),
+    await started.keeper.obtain(long.identity),
+  ]).toEqual([
     "known",
     { path: long.path, percent: 0 },
     { kind: "pending", percent: 0, retryAfter: 60 },
@@ -275,18 +288,18 @@ test("A hasher that dies is a line; what it was asked fails softly, and another 
   using long = writeSparse(join(directory, "long"));
   writeSettled(join(directory, "short"), "SHORT");
   using short = open(join(directory, "short"));
-  using started = startKeeper({ delay: 50 });
+  using started = startKeeper({ delay: 50, directory: temporaryDirectory() });
   const { keeper, hasher, lines } = started;
-  keeper.begin(long);
+  keeper.begin(long.identity);
   while (keeper.progress() === undefined) await new Promise(setImmediate);
-  const waiting = keeper.obtain(long);
+  const waiting = keeper.obtain(long.identity);
   const finding = keeper.find(new Uint8Array(20));
   const pid = hasher.pid ?? 0;
   process.kill(pid, "SIGKILL");
   const lost = [await waiting, await finding];
   while (lines.length === 0) await new Promise(setImmediate);
-  const during = [keeper.progress(), hasher.pid, (await keeper.obtain(short)).kind];
-  const after = await wait(() => keeper.obtain(short));
+  const during = [keeper.progress(), hasher.pid, (await keeper.obtain(short.identity)).kind];
+  const after = await wait(() => keeper.obtain(short.identity));
   expect({ lost, during, after: after.kind, another: hasher.pid !== pid, lines }).toEqual({
     lost: [{ kind: "pending", percent: 0, retryAfter: 2 }, { kind: "lost" }],
     during: [undefined, undefined, "pending"],
@@ -301,8 +314,8 @@ test("A hasher that can't be started is a line, and everything is pending", asyn
   writeSettled(path, "OLD");
   using file = open(path);
   using started = startKeeper({ command: ["/nonexistent"] });
-  started.keeper.begin(file);
-  expect([await started.keeper.obtain(file), started.lines]).toEqual([
+  started.keeper.begin(file.identity);
+  expect([await started.keeper.obtain(file.identity), started.lines]).toEqual([
     { kind: "pending", percent: 0, retryAfter: 1 },
     [expect.stringMatching(/^cannot start a hasher \(.*\); starting none for 1 s$/)],
   ]);
@@ -317,12 +330,12 @@ test("No more wait in the background than the bound; what somebody waits for isn
   });
   using started = startKeeper({ backlog: 3 });
   const { keeper } = started;
-  keeper.begin(long);
-  for (const file of files) keeper.begin(file);
-  keeper.begin(long);
+  keeper.begin(long.identity);
+  for (const file of files) keeper.begin(file.identity);
+  keeper.begin(long.identity);
   // Those that wait are hashed before the one that is asked for now is begun in the background.
   const last = files.at(-1);
-  const obtained = last && (await wait(() => keeper.obtain(last)));
+  const obtained = last && (await wait(() => keeper.obtain(last.identity)));
   expect({ obtained: obtained?.kind, waiting: keeper.waiting }).toEqual({
     obtained: "known",
     waiting: 3,
@@ -336,7 +349,7 @@ test("An idle hasher is ended, and another started when there is something to do
   using file = open(path);
   using started = startKeeper({ idle: 0 });
   const { keeper, hasher, lines } = started;
-  await wait(() => keeper.obtain(file));
+  await wait(() => keeper.obtain(file.identity));
   while (hasher.pid !== undefined) await new Promise(setImmediate);
   expect([await keeper.find(new Uint8Array(20)), lines]).toEqual([{ kind: "none" }, []]);
 });
@@ -347,12 +360,11 @@ test.if(process.platform === "linux")("A hasher ends when its parent is gone", a
   const script = `
     import { DigestKeeper } from "${join(import.meta.dir, "keeper.ts")}";
     import { HasherProcess } from "${join(import.meta.dir, "hasher-process.ts")}";
-    import { statSync } from "node:fs";
-    const { dev, ino, size, mtimeNs } = statSync(process.argv[1], { bigint: true });
-    const facts = { path: process.argv[1], device: dev, inode: ino, size: Number(size), modified: mtimeNs };
+    import { identityAt } from "${join(import.meta.dir, "../test/site.ts")}";
+    const facts = identityAt(process.argv[1]);
     const command = JSON.parse(process.argv[2]);
     const hasher = new HasherProcess({ command, log() {} });
-    const keeper = new DigestKeeper({ hasher, tell() {} });
+    const keeper = new DigestKeeper({ hasher, kept: false, tell() {} });
     keeper.begin(facts);
     while (keeper.progress() === undefined) await new Promise(setImmediate);
     process.stdout.write(String(hasher.pid));

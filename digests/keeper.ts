@@ -1,4 +1,4 @@
-import { factsOf, type FileFacts } from "../files/identity.ts";
+import type { Identity } from "../files/identity.ts";
 /**
  * What a serving process knows of digests. It hashes nothing and waits for no disk:
  * `known` looks into memory, the rest is asked of the hasher. What is given out is of
@@ -7,14 +7,16 @@ import { factsOf, type FileFacts } from "../files/identity.ts";
 import type { Digests } from "../http/digest.ts";
 import { BackOff, LONGEST_BACK_OFF } from "./back-off.ts";
 import { Demand, type Wanted } from "./demand.ts";
-import { type Digested, fileJob, isSettled, isTooLarge, type Job } from "./job.ts";
+import { type Digested, fileJob, isSettled, isTooLarge, type Job, type Place } from "./job.ts";
 import { DigestMemory, type Learned } from "./memory.ts";
 import { type FolderDigests, type Obtained, pending, type Unobtained } from "./obtained.ts";
-import type { Answer, Found, Hasher } from "./questions.ts";
+import type { Answer, Found, Hasher, Tree } from "./questions.ts";
 
 export interface KeeperOptions {
   /** Disposed of with the keeper. */
   readonly hasher: Hasher;
+  /** Whether the hasher keeps digests over a restart. */
+  readonly kept: boolean;
   /** For what is going on. */
   readonly tell: (line: string) => void;
   /** Bytes of digests in memory. */
@@ -34,17 +36,25 @@ const PATIENCE = 200;
 const FORGIVEN_AFTER = 10_000;
 /** Seconds until a file that has just changed counts as settled. */
 const SETTLING = 2;
+/** Milliseconds until a tree is gone through again whose hasher was lost. */
+const AGAIN = 1_000;
 
 export class DigestKeeper implements Disposable {
   readonly #hasher: Hasher;
+  readonly #isKept: boolean;
+  readonly #tell: (line: string) => void;
   readonly #memory: DigestMemory;
   readonly #backlog: number;
   readonly #demand: Demand;
   readonly #backOff = new BackOff();
   readonly #now: () => number;
+  /** Questions for what is kept. */
+  #looks = 0;
 
   constructor(options: KeeperOptions) {
     this.#hasher = options.hasher;
+    this.#isKept = options.kept;
+    this.#tell = options.tell;
     this.#memory = new DigestMemory(options.memory ?? MEMORY);
     this.#backlog = options.backlog ?? BACKLOG;
     this.#now = options.now ?? Date.now;
@@ -53,13 +63,25 @@ export class DigestKeeper implements Disposable {
   }
 
   /** Of this version of a file, when they are in memory. */
-  known(file: FileFacts): Digests | undefined {
+  known(file: Identity): Digests | undefined {
     const learned = this.#memory.find(fileJob(file));
     return learned?.kind === "file" ? learned.digests : undefined;
   }
 
+  /** Of this version of a file, when they are kept: nothing is read for it, and nothing started where none can be. */
+  async look(file: Identity): Promise<Digests | undefined> {
+    if (!this.#isKept || this.#hasher.wait > 0 || this.#looks >= this.#backlog) return undefined;
+    const job = fileJob(file);
+    this.#looks += 1;
+    const digested = await this.#hasher.look(job);
+    this.#looks -= 1;
+    if (digested?.kind !== "file") return undefined;
+    this.#memory.keep(job, digested);
+    return digested.digests;
+  }
+
   /** Has a file hashed in the background, unless it is known, asked for or unsettled. */
-  begin(file: FileFacts, now = this.#now()): void {
+  begin(file: Identity, now = this.#now()): void {
     if (this.#demand.files >= this.#backlog || this.#hasher.wait > 0) return;
     const job = fileJob(file);
     if (this.#demand.find(job) !== undefined || this.#learned(job, now) !== undefined) return;
@@ -68,7 +90,7 @@ export class DigestKeeper implements Disposable {
   }
 
   /** Has a file hashed before those in the background, and waits a moment for it; `client` is who asks. */
-  async obtain(file: FileFacts, client?: string): Promise<Obtained<Digests>> {
+  async obtain(file: Identity, client?: string): Promise<Obtained<Digests>> {
     const learned = await this.#obtain(fileJob(file), client);
     if (learned.kind === "file") return { kind: "known", digests: learned.digests };
     return learned.kind === "folder" ? pending(0, 1) : learned;
@@ -77,22 +99,40 @@ export class DigestKeeper implements Disposable {
   /** The same for the pieces of `files`, which are those of the folder at `path`. */
   async obtainFolder(
     path: string,
-    files: readonly FileFacts[],
+    files: readonly Identity[],
     pieceLength: number,
     client?: string,
   ): Promise<Obtained<FolderDigests>> {
-    const job: Job = { kind: "folder", path, files: files.map(factsOf), pieceLength };
+    const job: Job = { kind: "folder", path, files, pieceLength };
     const learned = await this.#obtain(job, client);
     if (learned.kind === "folder") return { kind: "known", digests: learned };
     return learned.kind === "file" ? pending(0, 1) : learned;
   }
 
   /**
-   * The job that has this info hash (20 bytes), when it is kept. Its files may have
-   * changed since: whoever serves them asks for their digests again.
+   * What is kept of this info hash (20 bytes). The files there may have changed since:
+   * they are held against the key before they are served.
    */
   async find(infoHash: Uint8Array): Promise<Found> {
-    return await this.#hasher.find(infoHash);
+    return this.#isKept ? await this.#hasher.find(infoHash) : { kind: "none" };
+  }
+
+  /** Has it kept that the torrent of a job, whose digests are known, has this info hash. */
+  name(infoHash: Uint8Array, place: Place): void {
+    if (this.#isKept) void this.#hasher.name(infoHash, place);
+  }
+
+  /**
+   * Has every file of a tree hashed and kept, behind all that is asked for, and begins
+   * again where the hasher that did it was lost.
+   */
+  crawl(tree: Tree): void {
+    void this.#hasher.crawl(tree).then((said) => {
+      if (said !== undefined) return this.#tell(said);
+      const { wait } = this.#hasher;
+      // None is started any more when the program ends.
+      if (Number.isFinite(wait)) setTimeout(() => this.crawl(tree), Math.max(AGAIN, wait)).unref();
+    });
   }
 
   /** The job in hand. */

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { openSync, statSync } from "node:fs";
+import { openSync } from "node:fs";
 import { join } from "node:path";
 import { OpenFile } from "../files/open-file.ts";
 import type { Digests } from "../http/digest.ts";
@@ -18,24 +18,26 @@ const DIGESTS: Digests = {
 function open(): OpenFile {
   const path = join(temporaryDirectory(), "file");
   writeSettled(path, "x");
-  return new OpenFile(openSync(path, "r"), path, "file", statSync(path, { bigint: true }));
+  return new OpenFile(openSync(path, "r"), path, "file");
 }
 
-test("What is known is asked for once; what isn't, once a second", () => {
+test("Digests are asked for in memory once a second, on disk once, and computed only when wanted", () => {
   using file = open();
-  const asked: number[] = [];
+  const asked: string[] = [];
   let now = 0;
-  const memo = new DigestMemo(() => {
-    asked.push(now);
-    return now < 2_000 ? undefined : DIGESTS;
+  const memo = new DigestMemo((_, need) => {
+    asked.push(`${now} ${need}`);
+    return now < 4_000 ? undefined : DIGESTS;
   });
-  const told = [0, 1, 999, 1_000, 1_500, 2_000, 2_001, 9_999].map((at) => {
-    now = at;
-    return memo.of(file, now) === DIGESTS;
-  });
-  expect({ asked, told }).toEqual({
-    asked: [0, 1_000, 2_000],
-    told: [false, false, false, false, false, true, true, true],
+  const told = [0, 1, 999, 1_000, 2_000, -2_001, -2_002, 2_003, 3_000, -3_001, 4_001, -4_002].map(
+    (at) => {
+      now = Math.abs(at);
+      return memo.of(file, at < 0, now) === DIGESTS;
+    },
+  );
+  expect({ asked, told: told.indexOf(true) }).toEqual({
+    asked: ["0 kept", "1000 known", "2000 known", "2001 computed", "3001 computed", "4001 known"],
+    told: 10,
   });
 });
 
@@ -49,7 +51,7 @@ test("What is told later is known from then on; who can't tell is asked again", 
   const memo = new DigestMemo(() => answers.shift());
   const told = [];
   for (const now of [0, 1_000, 2_000, 2_001]) {
-    told.push(memo.of(file, now) === DIGESTS);
+    told.push(memo.of(file, false, now) === DIGESTS);
     await new Promise(setImmediate);
   }
   expect({ told, left: answers.length }).toEqual({ told: [false, false, false, true], left: 0 });

@@ -1,22 +1,22 @@
 /** The bound, the order, and that nothing is found of another version. */
 import { expect, test } from "bun:test";
-import { type FileFacts } from "../files/identity.ts";
+import { type Identity } from "../files/identity.ts";
 import { fileJob, type Job } from "./job.ts";
 import { DigestMemory, type Learned } from "./memory.ts";
 
-const FACTS: FileFacts = { path: "/f", device: 1n, inode: 2n, size: 3, modified: 4n };
+const FACTS: Identity = { path: "/f", inode: 2n, size: 3, modified: 4n, changed: 5n };
 
 function learned(length: number): Learned {
   return { kind: "folder", sha1Pieces: new Uint8Array(length) };
 }
 
-test.each<[string, Partial<FileFacts>, boolean]>([
+test.each<[string, Partial<Identity>, boolean]>([
   ["the same", {}, true],
   ["another path", { path: "/g" }, false],
-  ["another device", { device: 5n }, false],
   ["another inode", { inode: 5n }, false],
   ["another size", { size: 5 }, false],
   ["another time", { modified: 5n }, false],
+  ["another change", { changed: 6n }, false],
 ])("Found of %s: only of the very version", (_why, change, found) => {
   const memory = new DigestMemory(1e6);
   memory.keep(fileJob(FACTS), learned(20));

@@ -1,5 +1,6 @@
 /** What a serving process asks of a hasher, whatever carries the questions. */
-import type { Job, Outcome } from "./job.ts";
+import type { SymlinkPolicy } from "../files/locate.ts";
+import type { Digested, Job, Outcome, Place } from "./job.ts";
 
 /** What is asked over the line between them. */
 export type HasherTopics = {
@@ -12,9 +13,30 @@ export type HasherTopics = {
     readonly answer: Outcome;
     readonly progress: HashProgress;
   };
-  /** The job that a swarm knows by an info hash (20 bytes). */
-  readonly find: { readonly question: Uint8Array; readonly answer: Job | undefined };
+  /** What is kept of an info hash (20 bytes). */
+  readonly find: { readonly question: Uint8Array; readonly answer: Place | undefined };
+  /** What is kept of a job: none of its files is read for it. */
+  readonly look: { readonly question: Job; readonly answer: Digested | undefined };
+  /** Keeps what the info hash of a job is, if the job is kept. */
+  readonly name: {
+    readonly question: { readonly infoHash: Uint8Array; readonly place: Place };
+    readonly answer: undefined;
+  };
+  /** Hashes and keeps every file of a tree, behind what is asked for. The answer is a line about it. */
+  readonly crawl: {
+    readonly question: Tree;
+    readonly answer: string;
+    /** A sign of life. */
+    readonly progress: undefined;
+  };
 };
+
+/** A directory that is served, and what of it. */
+export interface Tree {
+  readonly directory: string;
+  readonly symlinks: SymlinkPolicy;
+  readonly dotfiles: boolean;
+}
 
 /** Told when a job is taken in hand, and now and then while it is. */
 export interface HashProgress {
@@ -29,7 +51,7 @@ export type Answer = Outcome | { readonly kind: "lost" };
 
 /** What is kept by an info hash, or that the hasher was lost before it could say. */
 export type Found =
-  | { readonly kind: "job"; readonly job: Job }
+  | { readonly kind: "place"; readonly place: Place }
   | { readonly kind: "none" }
   | { readonly kind: "lost" };
 
@@ -46,4 +68,9 @@ export interface Hasher extends Disposable {
   readonly wait: number;
   hash(job: Job, options: HashOptions): Promise<Answer>;
   find(infoHash: Uint8Array): Promise<Found>;
+  /** Undefined when the hasher was lost, too. */
+  look(job: Job): Promise<Digested | undefined>;
+  name(infoHash: Uint8Array, place: Place): Promise<void>;
+  /** Undefined when the hasher was lost. */
+  crawl(tree: Tree): Promise<string | undefined>;
 }

@@ -8,7 +8,7 @@ const DIGESTED: Digested = { kind: "folder", sha1Pieces: new Uint8Array() };
 
 /** A file of so many chunks. */
 function jobOf(path: string, chunks: number): Job {
-  return fileJob({ path, device: 1n, inode: 1n, size: chunks * CHUNK, modified: 1n });
+  return fileJob({ path, inode: 1n, size: chunks * CHUNK, modified: 1n, changed: 1n });
 }
 
 /** A queue whose store keeps what was digested, and whose chunks take 10 ms each. */

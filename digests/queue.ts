@@ -8,6 +8,7 @@ import { Hashing } from "./hashing.ts";
 import { type Digested, type Job, keyOf, lengthOf, type Outcome } from "./job.ts";
 import type { HashProgress } from "./questions.ts";
 import type { DigestStore } from "./store.ts";
+import type { Keeping } from "./table.ts";
 import { nextTurn, type Waiting } from "./turns.ts";
 
 /** Bytes of a slice, unless somebody who waits asks for another job meanwhile. */
@@ -37,6 +38,7 @@ export interface QueueOptions {
 /** Somebody who asked for a job. */
 interface Question {
   readonly urgent: boolean;
+  readonly keeping: Keeping;
   readonly progress: (progress: HashProgress) => void;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: unknown) => void;
@@ -62,6 +64,11 @@ class Queued implements Waiting {
 
   get left(): number {
     return this.length - this.done;
+  }
+
+  get keeping(): Keeping {
+    for (const question of this.questions) if (question.keeping === "asked") return "asked";
+    return "beforehand";
   }
 
   get urgent(): boolean {
@@ -94,12 +101,17 @@ export class HashQueue {
   }
 
   /** Rejects when it is withdrawn. */
-  hash(job: Job, urgent: boolean, exchange: Exchange<HashProgress>): Outcome | Promise<Outcome> {
+  hash(
+    job: Job,
+    urgent: boolean,
+    exchange: Exchange<HashProgress>,
+    keeping: Keeping = "asked",
+  ): Outcome | Promise<Outcome> {
     const kept = this.#store.find(job);
     if (kept !== undefined) return digested(kept);
     const queued = this.#queue(job);
     const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
-    const question = { urgent, progress: exchange.progress, resolve, reject };
+    const question = { urgent, keeping, progress: exchange.progress, resolve, reject };
     queued.questions.add(question);
     exchange.signal.addEventListener("abort", () => this.#withdraw(queued, question));
     this.#asked ||= urgent;
@@ -153,7 +165,9 @@ export class HashQueue {
     this.#asked = false;
     while (reading.done < first + SLICE && !this.#asked) {
       const outcome = reading.advance();
-      if (outcome?.kind === "digested") this.#store.keep(queued.job, outcome.digested);
+      if (outcome?.kind === "digested") {
+        this.#store.keep(queued.job, outcome.digested, queued.keeping);
+      }
       if (outcome !== undefined) return this.#answer(queued, outcome);
       await this.#rest();
       if (this.#jobs.get(queued.key) !== queued) return;

@@ -1,43 +1,38 @@
-import { Database, SQLiteError } from "bun:sqlite";
-import {
-  type Digested,
-  formatJob,
-  type InfoHashOf,
-  type Job,
-  keyOf,
-  lengthOf,
-  parseJob,
-} from "./job.ts";
+import { constants, Database, SQLiteError } from "bun:sqlite";
+import { type Digested, type Job, keyOf, lengthOf, type Place } from "./job.ts";
 /**
- * Digests in one SQLite database, by the versions they are of. The rows used least
- * recently make room. Every row is sealed with a digest of its own, since SQLite
- * doesn't notice when the disk changes a byte within a value.
+ * Digests in one SQLite database, by the versions they are of, and the info hashes
+ * of the torrents that were made of them: two names of one file share its digests.
+ *
+ * Rows that a request asked for stay longest: those that were made beforehand make
+ * room first, then those asked for least recently. Every row is sealed with a digest
+ * of its own, since SQLite doesn't notice when the disk changes a byte within a value.
  */
 import { sha256PieceLengthFor } from "./piece-length.ts";
 
 /** "rsdg": what this database is for, in the place where `file` looks for it. */
 const APPLICATION = 0x72736467;
-/** Of the schema below. */
-const VERSION = 1;
 
-const SCHEMA = `
-  CREATE TABLE digest (
+/** A database with any other is begun anew. `used`: milliseconds since 1970; 0 is not yet. */
+const SCHEMA = [
+  `CREATE TABLE digest (
     key BLOB PRIMARY KEY NOT NULL,
     path TEXT NOT NULL,
-    job TEXT NOT NULL,
-    sha256 BLOB,
+    sha256 BLOB NOT NULL,
     sha1_pieces BLOB NOT NULL,
-    sha256_pieces BLOB,
-    info_hash BLOB,
+    sha256_pieces BLOB NOT NULL,
     seal BLOB NOT NULL,
     used INTEGER NOT NULL
-  );
-  CREATE INDEX digest_path ON digest (path);
-  CREATE INDEX digest_info_hash ON digest (info_hash);
-  CREATE INDEX digest_used ON digest (used);
-  PRAGMA application_id = ${APPLICATION};
-  PRAGMA user_version = ${VERSION};
-`;
+  )`,
+  "CREATE INDEX digest_path ON digest (path)",
+  "CREATE INDEX digest_used ON digest (used)",
+  `CREATE TABLE torrent (
+    info_hash BLOB PRIMARY KEY NOT NULL,
+    key BLOB NOT NULL,
+    segments TEXT NOT NULL
+  )`,
+  "CREATE INDEX torrent_key ON torrent (key)",
+];
 
 /** Milliseconds that another process may take to write before this one gives up. */
 const PATIENCE = 5_000;
@@ -45,6 +40,10 @@ const PATIENCE = 5_000;
 const LOG_BYTES = 4 * 1024 * 1024;
 /** Milliseconds; a use within them isn't noted again, so that reading seldom writes. */
 const NOTED_EVERY = 3_600_000;
+/** Characters of a place as text: a path has 4096 bytes, and JSON six for the worst of them. */
+const LONGEST_PLACE = 32_768;
+/** Bytes that a row takes besides its digests, about: names, numbers, half-filled pages. */
+const OVERHEAD = 8_192;
 
 /** The database isn't ours, or not what we wrote. */
 export class Damaged extends Error {}
@@ -58,22 +57,30 @@ export function isDamage(error: unknown): boolean {
   );
 }
 
+/** Who wants digests kept: a request, or whoever makes those of a tree beforehand. */
+export type Keeping = "asked" | "beforehand";
+
 interface Row {
   readonly key: Uint8Array;
-  readonly job: string;
-  readonly sha256: Uint8Array | null;
+  /** Empty for a folder, and so are the pieces. */
+  readonly sha256: Uint8Array;
   readonly sha1_pieces: Uint8Array;
-  readonly sha256_pieces: Uint8Array | null;
-  readonly info_hash: Uint8Array | null;
+  readonly sha256_pieces: Uint8Array;
   readonly seal: Uint8Array;
   readonly used: number;
 }
+
+/** A row whose values have the lengths that a job's have: no other is ever read. */
+const OF_JOB = `FROM digest WHERE key = $key AND typeof(sha256) = 'blob'
+  AND typeof(sha1_pieces) = 'blob' AND typeof(sha256_pieces) = 'blob' AND typeof(seal) = 'blob'
+  AND length(sha256) = $sha256 AND length(sha1_pieces) = $sha1Pieces
+  AND length(sha256_pieces) = $sha256Pieces AND length(seal) = 32`;
 
 /** Methods throw SQLiteError, and Damaged when a row isn't as it was written. */
 export class DigestTable implements Disposable {
   readonly #database: Database;
 
-  /** Opens, and makes when there is none, the database at `path`; `:memory:` keeps it there. */
+  /** Opens the database at `path`, an empty file or one that it made before. */
   constructor(
     path: string,
     /** Bytes that the rows may take. */
@@ -81,9 +88,12 @@ export class DigestTable implements Disposable {
     /** Milliseconds since 1970. */
     readonly now: () => number,
   ) {
-    this.#database = new Database(path, { create: true, readwrite: true, strict: true });
+    const flags = constants.SQLITE_OPEN_READWRITE | constants.SQLITE_OPEN_NOFOLLOW;
+    this.#database = new Database(path, flags);
     try {
-      this.#database.run(`PRAGMA busy_timeout = ${PATIENCE}`);
+      for (const pragma of [`busy_timeout = ${PATIENCE}`, "trusted_schema = OFF"]) {
+        this.#database.run(`PRAGMA ${pragma}`);
+      }
       this.#database.transaction(() => this.#begin()).immediate();
       this.#writeAhead();
       this.#database.run("PRAGMA synchronous = NORMAL");
@@ -95,14 +105,17 @@ export class DigestTable implements Disposable {
   }
 
   #begin(): void {
-    const application = this.#pragma("application_id");
-    const version = this.#pragma("user_version");
-    if (application === APPLICATION && version === VERSION) return;
-    const { count } = this.#one<{ count: number }>("SELECT count(*) AS count FROM sqlite_schema");
-    if (application !== 0 || version !== 0 || count !== 0) {
-      throw new Damaged("made by another program, or another version of this one");
+    const statements = this.#database
+      .query<{ sql: string }, []>(
+        "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid LIMIT 9",
+      )
+      .all();
+    if (statements.length === 0 && this.#pragma("application_id") === 0) {
+      for (const statement of SCHEMA) this.#database.run(statement);
+      this.#database.run(`PRAGMA application_id = ${APPLICATION}`);
+    } else if (statements.map(({ sql }) => sql).join() !== SCHEMA.join()) {
+      throw new Damaged("of another program, or of another version of this one");
     }
-    this.#database.run(SCHEMA);
   }
 
   /** Readers then don't wait for a writer. Another process that just opened it too may do this. */
@@ -114,54 +127,99 @@ export class DigestTable implements Disposable {
     }
   }
 
-  /** What is kept of a job. */
-  find(job: Job): Digested | undefined {
-    const key = keyOf(job);
-    const row = this.#database
-      .query<Row, [Uint8Array]>("SELECT * FROM digest WHERE key = ?")
-      .get(key);
-    if (row === null) return undefined;
-    checkSeal(row);
-    const digested = read(row, job);
-    this.#note(row);
-    return digested;
+  /** Whether digests of a job are kept. */
+  has(job: Job): boolean {
+    return this.#database.query(`SELECT 1 ${OF_JOB}`).get(lengthsOf(job)) !== null;
   }
 
-  /** The job that a swarm knows by this hash. */
-  findInfoHash(infoHash: Uint8Array): Job | undefined {
+  /** What is kept of a job; `asked`: a request wants it. */
+  find(job: Job, asked = true): Digested | undefined {
     const row = this.#database
-      .query<Row, [Uint8Array]>(
-        "SELECT * FROM digest WHERE info_hash = ? ORDER BY used DESC LIMIT 1",
+      .query<Row, ReturnType<typeof lengthsOf>>(
+        `SELECT key, sha256, sha1_pieces, sha256_pieces, seal, used ${OF_JOB}`,
+      )
+      .get(lengthsOf(job));
+    if (row === null) return undefined;
+    if (!Buffer.from(sealOf(row)).equals(row.seal)) {
+      throw new Damaged("a row isn't as it was written");
+    }
+    if (asked) this.#note(row);
+    return read(row, job);
+  }
+
+  /** What a swarm knows by this hash. */
+  findPlace(infoHash: Uint8Array): Place | undefined {
+    const row = this.#database
+      .query<{ key: Uint8Array; segments: string }, [Uint8Array]>(
+        `SELECT key, segments FROM torrent WHERE info_hash = ? AND typeof(key) = 'blob'
+         AND length(key) = 32 AND typeof(segments) = 'text' AND length(segments) <= ${LONGEST_PLACE}`,
       )
       .get(infoHash);
-    if (row === null) return undefined;
-    checkSeal(row);
-    const job = parseJob(row.job);
-    if (job === undefined) throw new Damaged("a row names no job");
-    this.#note(row);
-    return job;
+    const segments = row === null ? undefined : parseSegments(row.segments);
+    return row === null || segments === undefined ? undefined : { key: row.key, segments };
   }
 
   /** Keeps what came of a job, in place of what was kept of its path before. */
-  keep(job: Job, digested: Digested, infoHashOf: InfoHashOf): void {
-    const row = write(job, digested, infoHashOf, this.now());
+  keep(job: Job, digested: Digested, keeping: Keeping = "asked"): void {
+    const row = write(job, digested, keeping === "asked" ? this.now() : 0);
     this.#database
       .transaction(() => {
-        this.#database.query("DELETE FROM digest WHERE path = ?").run(job.path);
+        this.#drop("path = ?", job.path);
         this.#database
           .query(
-            `INSERT OR REPLACE INTO digest VALUES ($key, $path, $job, $sha256, $sha1_pieces,
-             $sha256_pieces, $info_hash, $seal, $used)`,
+            `INSERT OR REPLACE INTO digest VALUES ($key, $path, $sha256, $sha1_pieces,
+             $sha256_pieces, $seal, $used)`,
           )
-          .run({ ...row, path: job.path });
+          .run(named({ ...row, path: job.path }));
         this.#makeRoom();
       })
       .immediate();
   }
 
+  /** Keeps that the torrent of a job that is kept has this hash (20 bytes). */
+  name(infoHash: Uint8Array, { key, segments }: Place): void {
+    const text = JSON.stringify(segments);
+    if (text.length > LONGEST_PLACE) return;
+    this.#database
+      .query(`INSERT OR REPLACE INTO torrent SELECT ?, key, ? FROM digest WHERE key = ?`)
+      .run(infoHash, text, key);
+  }
+
+  /** Whether a torrent is known that was made of a job at this place. */
+  isNamed({ key, segments }: Place): boolean {
+    return (
+      this.#database
+        .query("SELECT 1 FROM torrent WHERE key = ? AND segments = ?")
+        .get(key, JSON.stringify(segments)) !== null
+    );
+  }
+
+  /** Whether digests of a job can be kept without another row's making room. */
+  hasRoomFor(job: Job): boolean {
+    const { $sha256, $sha1Pieces, $sha256Pieces } = lengthsOf(job);
+    return this.bytes + $sha256 + $sha1Pieces + $sha256Pieces + OVERHEAD <= this.limit;
+  }
+
+  /** Keys and paths of files, some at a time, in an order of their own; `after` is the last of those before. */
+  files(
+    after: number,
+  ): { readonly row: number; readonly key: Uint8Array; readonly path: string }[] {
+    return this.#database
+      .query<{ row: number; key: Uint8Array; path: string }, [number]>(
+        `SELECT rowid AS row, key, path FROM digest WHERE rowid > ? AND typeof(key) = 'blob'
+         AND length(key) = 32 AND length(path) <= 4096 AND length(sha256) > 0
+         ORDER BY rowid LIMIT 100`,
+      )
+      .all(after);
+  }
+
+  drop(key: Uint8Array): void {
+    this.#database.transaction(() => this.#drop("key = ?", key)).immediate();
+  }
+
   /** Rows kept. */
   get count(): number {
-    return this.#one<{ count: number }>("SELECT count(*) AS count FROM digest").count;
+    return this.#number("SELECT count(*) FROM digest");
   }
 
   /** Bytes taken, free pages aside. */
@@ -170,14 +228,20 @@ export class DigestTable implements Disposable {
     return pages * this.#pragma("page_size");
   }
 
+  #drop(where: "path = ?" | "key = ?", value: string | Uint8Array): void {
+    this.#database
+      .query(`DELETE FROM torrent WHERE key IN (SELECT key FROM digest WHERE ${where})`)
+      .run(value);
+    this.#database.query(`DELETE FROM digest WHERE ${where}`).run(value);
+  }
+
   #makeRoom(): void {
     while (this.bytes > this.limit) {
-      const { changes } = this.#database
-        .query(
-          "DELETE FROM digest WHERE rowid IN (SELECT rowid FROM digest ORDER BY used, rowid LIMIT 1)",
-        )
-        .run();
-      if (changes === 0) return;
+      const oldest = this.#database
+        .query<{ key: Uint8Array }, []>("SELECT key FROM digest ORDER BY used, rowid LIMIT 1")
+        .get();
+      if (oldest === null) return;
+      this.#drop("key = ?", oldest.key);
     }
   }
 
@@ -192,14 +256,14 @@ export class DigestTable implements Disposable {
     }
   }
 
-  #pragma(name: "application_id" | "user_version" | "page_count" | "freelist_count" | "page_size") {
-    return Number(Object.values(this.#one<Record<string, number>>(`PRAGMA ${name}`))[0]);
+  #pragma(name: "application_id" | "page_count" | "freelist_count" | "page_size"): number {
+    return this.#number(`PRAGMA ${name}`);
   }
 
-  #one<T>(statement: string): T {
-    const row = this.#database.query<T, []>(statement).get();
+  #number(statement: string): number {
+    const row = this.#database.query<Record<string, number>, []>(statement).get();
     if (row === null) throw new Damaged(`no answer to ${statement}`);
-    return row;
+    return Number(Object.values(row)[0]);
   }
 
   [Symbol.dispose](): void {
@@ -207,24 +271,50 @@ export class DigestTable implements Disposable {
   }
 }
 
-function write(job: Job, digested: Digested, infoHashOf: InfoHashOf, used: number): Row {
-  const whole = digested.kind === "file" ? digested.digests : undefined;
-  const sha1Pieces = digested.kind === "file" ? digested.digests.sha1Pieces : digested.sha1Pieces;
-  const unsealed = {
-    key: keyOf(job),
-    job: formatJob(job),
-    sha256: whole?.sha256 ?? null,
-    sha1_pieces: sha1Pieces,
-    sha256_pieces: whole?.sha256Pieces ?? null,
-    info_hash: infoHashOf(job, sha1Pieces) ?? null,
+/** A job's key, and the bytes of its digests. */
+function lengthsOf(job: Job) {
+  const length = lengthOf(job);
+  const isFile = job.kind === "file";
+  return {
+    $key: keyOf(job),
+    $sha256: isFile ? 32 : 0,
+    $sha1Pieces: 20 * Math.ceil(length / job.pieceLength),
+    $sha256Pieces: isFile ? 32 * Math.ceil(length / sha256PieceLengthFor(length)) : 0,
   };
+}
+
+const NOTHING = new Uint8Array();
+
+function write(job: Job, digested: Digested, used: number): Row {
+  const unsealed =
+    digested.kind === "file"
+      ? {
+          key: keyOf(job),
+          sha256: digested.digests.sha256,
+          sha1_pieces: digested.digests.sha1Pieces,
+          sha256_pieces: digested.digests.sha256Pieces,
+        }
+      : {
+          key: keyOf(job),
+          sha256: NOTHING,
+          sha1_pieces: digested.sha1Pieces,
+          sha256_pieces: NOTHING,
+        };
   return { ...unsealed, seal: sealOf(unsealed), used };
+}
+
+/** As SQLite's parameters are written. */
+function named(row: Row & { readonly path: string }) {
+  const { key, path, sha256, sha1_pieces, sha256_pieces, seal, used } = row;
+  return {
+    ...{ $key: key, $path: path, $sha256: sha256, $sha1_pieces: sha1_pieces },
+    ...{ $sha256_pieces: sha256_pieces, $seal: seal, $used: used },
+  };
 }
 
 function read(row: Row, job: Job): Digested {
   const { sha256, sha1_pieces: sha1Pieces, sha256_pieces: sha256Pieces } = row;
   if (job.kind === "folder") return { kind: "folder", sha1Pieces };
-  if (sha256 === null || sha256Pieces === null) throw new Damaged("a row lacks digests");
   const { pieceLength } = job;
   const completeLength = lengthOf(job);
   const sha256PieceLength = sha256PieceLengthFor(completeLength);
@@ -235,16 +325,26 @@ function read(row: Row, job: Job): Digested {
 /** SHA-256 over the values, each after its length: 32 bytes. */
 function sealOf(row: Omit<Row, "seal" | "used">): Uint8Array {
   const hasher = new Bun.CryptoHasher("sha256");
-  const { key, job, sha256, sha1_pieces, sha256_pieces, info_hash } = row;
-  for (const value of [key, job, sha256, sha1_pieces, sha256_pieces, info_hash]) {
-    hasher.update(`${value?.length};`);
-    if (value !== null) hasher.update(value);
+  const { key, sha256, sha1_pieces, sha256_pieces } = row;
+  for (const value of [key, sha256, sha1_pieces, sha256_pieces]) {
+    hasher.update(`${value.length};`).update(value);
   }
   return hasher.digest();
 }
 
-function checkSeal(row: Row): void {
-  if (!(row.seal instanceof Uint8Array && Buffer.from(sealOf(row)).equals(row.seal))) {
-    throw new Damaged("a row isn't as it was written");
+function parseSegments(text: string): readonly string[] | undefined {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (!Array.isArray(parsed) || parsed.length === 0) return undefined;
+    const names = parsed.filter((name) => typeof name === "string" && isName(name));
+    return names.length === parsed.length ? names : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
   }
+}
+
+/** Whether a name can be one of a path: the database may be anybody's. */
+function isName(name: string): boolean {
+  return name !== "" && name !== "." && name !== ".." && !/[/\0]/.test(name);
 }

@@ -22,6 +22,7 @@ import {
 import { basename, resolve, sep } from "node:path";
 import type { PathTarget } from "../http/target.ts";
 import { FileTooLarge } from "./failure.ts";
+import { realPathOf } from "./identity.ts";
 import { OpenFile, OpenFiles } from "./open-file.ts";
 
 /** What a symbolic link may do: lead somewhere below the root, anywhere, or nowhere. */
@@ -44,6 +45,11 @@ export class OpenDirectory implements Disposable {
     readonly descriptor: number | undefined,
     readonly path: string,
   ) {}
+
+  /** Where it is, without a link in it. */
+  get realPath(): string {
+    return this.descriptor === undefined ? this.path : realPathOf(this.descriptor, this.path);
+  }
 
   [Symbol.dispose](): void {
     if (this.descriptor !== undefined) closeSync(this.descriptor);
@@ -195,7 +201,7 @@ function describe(stats: BigIntStats, descriptor: number, path: string): Located
   if (stats.isDirectory()) return new OpenDirectory(descriptor, path);
   if (!stats.isFile()) return ABSENT;
   if (stats.size > LARGEST) throw new FileTooLarge();
-  return new OpenFile(descriptor, path, basename(path), stats);
+  return new OpenFile(descriptor, path, basename(path));
 }
 
 /** Holds the true place of what was opened against the policy. */

@@ -1,15 +1,13 @@
 /** A file that nothing happened to is known again, whatever its device and its dates; others aren't. */
 import { expect, test } from "bun:test";
-import { closeSync, openSync, renameSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, renameSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryDirectory } from "../test/site.ts";
 import { Seen } from "./look.ts";
 
-const EXACT = { bigint: true } as const;
-
 function see(path: string): { at: boolean; unchanged: boolean } {
-  const seen = new Seen(statSync(path, EXACT), path);
   const descriptor = openSync(path, "r");
+  const seen = new Seen(descriptor, path);
   const unchanged = seen.isUnchanged(descriptor);
   closeSync(descriptor);
   return { at: seen.isAt(path), unchanged };
@@ -51,8 +49,8 @@ test.each([
   const path = join(temporaryDirectory(), "file");
   writeFileSync(path, "content");
   utimesSync(path, 5, 5);
-  const seen = new Seen(statSync(path, EXACT), path);
   const descriptor = openSync(path, "r");
+  const seen = new Seen(descriptor, path);
   change(path);
   const observed = { at: seen.isAt(path), unchanged: seen.isUnchanged(descriptor) };
   closeSync(descriptor);

@@ -1,7 +1,6 @@
 /** Remembered files: the bound, the order, and that nobody's descriptor is closed under them. */
 import { expect, test } from "bun:test";
 import {
-  fstatSync,
   openSync,
   readdirSync,
   readlinkSync,
@@ -17,7 +16,7 @@ import { OpenFile, OpenFiles } from "./open-file.ts";
 
 function openFile(path: string): OpenFile {
   const descriptor = openSync(path, "r");
-  return new OpenFile(descriptor, path, "name", fstatSync(descriptor, { bigint: true }));
+  return new OpenFile(descriptor, path, "name");
 }
 
 /** How many descriptors of this process are open on something below `directory`. */

@@ -3,18 +3,15 @@
  * remembered one is used again only while the path still leads to the same version:
  * looking at it is one system call, opening it and asking where it is are four.
  */
-import { type BigIntStats, closeSync, readFileSync } from "node:fs";
+import { closeSync, readFileSync } from "node:fs";
 import { represent, type Representation } from "../http/representation.ts";
+import { type Identity, identityOf, realPathOf } from "./identity.ts";
 import { Seen } from "./look.ts";
-import { type Version, versionOf } from "./version.ts";
+import type { Version } from "./version.ts";
 
 /** An open regular file. Whoever is given one releases it once. */
 export class OpenFile implements Disposable {
   readonly kind = "file";
-  readonly version: Version;
-  /** The number of the device that it is on. */
-  readonly device: bigint;
-  readonly inode: bigint;
   readonly #seen: Seen;
   #uses = 1;
   #settled: Representation | undefined;
@@ -23,30 +20,31 @@ export class OpenFile implements Disposable {
 
   constructor(
     readonly descriptor: number,
+    /** That was asked: links in it may lead elsewhere later on. */
     readonly path: string,
     readonly name: string,
-    stats: BigIntStats,
   ) {
-    this.version = versionOf(stats);
-    this.device = stats.dev;
-    this.inode = stats.ino;
-    this.#seen = new Seen(stats, path);
+    this.#seen = new Seen(descriptor, path);
   }
 
-  /** Bytes. */
-  get size(): number {
-    return this.version.size;
+  get version(): Version {
+    return this.#seen.facts;
   }
 
-  /** Nanoseconds since 1970. */
-  get modified(): bigint {
-    return this.version.modified;
+  /** The number of the device that it is on. */
+  get device(): bigint {
+    return this.#seen.facts.device;
+  }
+
+  /** By which its digests are kept. Its place is asked for anew: a directory above may be renamed. */
+  get identity(): Identity {
+    return identityOf(realPathOf(this.descriptor, this.path), this.#seen.facts);
   }
 
   /** What a GET of it sends. A representation that has settled stays as it is. */
   representAt(now: number): Representation {
     if (this.#settled !== undefined) return this.#settled;
-    const representation = represent({ ...this.version, name: this.name }, now);
+    const representation = represent({ ...this.#seen.facts, name: this.name }, now);
     if (representation.settled) this.#settled = representation;
     return representation;
   }

@@ -1,11 +1,9 @@
 import { expect, test } from "bun:test";
 import { appendFileSync, mkdirSync, renameSync, symlinkSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
-import { temporaryDirectory, writeSettled } from "../test/site.ts";
+import { identityAt, temporaryDirectory, writeSettled } from "../test/site.ts";
 import { openRoot } from "./locate.ts";
 import { SharedContent, type SharedFile } from "./shared-content.ts";
-
-const MODIFIED = 1_000_000_000_000_000_000n;
 
 function share(files: readonly (readonly [path: string, content: string])[]): {
   readonly content: SharedContent;
@@ -15,10 +13,9 @@ function share(files: readonly (readonly [path: string, content: string])[]): {
   mkdirSync(join(directory, "folder"));
   for (const [path, content] of files) writeSettled(join(directory, path), content);
   const root = openRoot(directory, { symlinks: "inside", dotfiles: false });
-  const shared = files.map(([path, { length }]): SharedFile => ({
+  const shared = files.map(([path]): SharedFile => ({
     segments: path.split("/"),
-    size: length,
-    modified: MODIFIED,
+    identity: identityAt(join(directory, path)),
   }));
   return { content: new SharedContent(root, shared), directory };
 }
@@ -54,7 +51,7 @@ test.each<[string, (path: string) => void, string]>([
   ["left alone", () => {}, "ABCD"],
   ["appended to", (path) => appendFileSync(path, "E"), "FileChanged"],
   ["deleted", (path) => unlinkSync(path), "FileChanged"],
-  ["rewritten with the same date", (path) => writeSettled(path, "XXXXX"), "FileChanged"],
+  ["rewritten with the same size and date", (path) => writeSettled(path, "XXXX"), "FileChanged"],
   [
     "turned into a link that leaves the root",
     (path) => {
@@ -69,7 +66,7 @@ test.each<[string, (path: string) => void, string]>([
       writeSettled(`${path}.new`, "ABCD");
       renameSync(`${path}.new`, path);
     },
-    "ABCD",
+    "FileChanged",
   ],
 ])("A shared file that was %s", async (_why, change, expected) => {
   const { content, directory } = share([["file", "ABCD"]]);

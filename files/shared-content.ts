@@ -1,42 +1,27 @@
 /**
  * What a torrent shares: the bytes of one file, or of several in order, as one row
- * of bytes, read with the safety of an answer to a request. Every read looks at the
- * path anew and gives bytes of the version that the torrent was made of, or none.
+ * of bytes, read with the safety of an answer to a request. Every read looks anew
+ * at the place that was asked for, by the root's policy, and gives bytes of the
+ * version that the torrent was made of, or none.
  */
-import { fstatSync } from "node:fs";
 import { sep } from "node:path";
 import type { Window } from "../range.ts";
 import { FileChanged } from "./failure.ts";
-import type { FileFacts } from "./identity.ts";
+import { type Identity, isSame } from "./identity.ts";
 import { locate, type Root } from "./locate.ts";
-import type { OpenFile } from "./open-file.ts";
 import { readAt, readResident } from "./page-cache.ts";
 
-/** One file and the version of it that is shared. */
+/** One file, and where it was asked for. */
 export interface SharedFile {
   /** Names below the root. */
   readonly segments: readonly string[];
-  /** Bytes. */
-  readonly size: number;
-  /** Nanoseconds since 1970. */
-  readonly modified: bigint;
+  readonly identity: Identity;
 }
 
 /** The names below the root of a path that begins with it; undefined for any other. */
 export function segmentsBelow(root: Root, path: string): readonly string[] | undefined {
   const above = root.path + sep;
   return path.startsWith(above) ? path.slice(above.length).split(sep) : undefined;
-}
-
-/** Files by where they are below the root; undefined when one of them is elsewhere. */
-export function shareFiles(root: Root, files: readonly FileFacts[]): SharedFile[] | undefined {
-  const shared: SharedFile[] = [];
-  for (const { path, size, modified } of files) {
-    const segments = segmentsBelow(root, path);
-    if (segments === undefined) return undefined;
-    shared.push({ segments, size, modified });
-  }
-  return shared;
 }
 
 export class SharedContent {
@@ -54,23 +39,26 @@ export class SharedContent {
     let offset = 0;
     let filled = 0;
     for (const shared of this.files) {
+      const { size } = shared.identity;
       const from = Math.max(start, offset);
-      const to = Math.min(end, offset + shared.size);
+      const to = Math.min(end, offset + size);
       if (from < to) {
         const window = { start: from - offset, end: to - offset };
         await this.#readFile(shared, window, bytes.subarray(from - start, to - start));
         filled += to - from;
       }
-      offset += shared.size;
+      offset += size;
     }
     if (filled < bytes.length) throw new RangeError(`${start}-${end} is not in the content`);
     return bytes;
   }
 
   async #readFile(shared: SharedFile, window: Window, bytes: Buffer): Promise<void> {
-    const { segments } = shared;
+    const { segments, identity } = shared;
     using file = locate(this.root, { segments, trailingSlash: false });
-    if (file.kind !== "file" || !isShared(file, shared)) throw new FileChanged();
+    if (file.kind !== "file" || !isSame("digests", file.identity, identity)) {
+      throw new FileChanged();
+    }
     if (!readResident(file, bytes, window.start)) {
       for (let read = 0; read < bytes.length;) {
         const rest = bytes.subarray(read);
@@ -79,13 +67,6 @@ export class SharedContent {
         read += count;
       }
     }
-    const after = fstatSync(file.descriptor, { bigint: true });
-    if (Number(after.size) !== shared.size || after.mtimeNs !== shared.modified) {
-      throw new FileChanged();
-    }
+    if (!file.isUnchanged()) throw new FileChanged();
   }
-}
-
-function isShared({ version }: OpenFile, { size, modified }: SharedFile): boolean {
-  return version.size === size && version.modified === modified;
 }

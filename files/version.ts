@@ -1,18 +1,11 @@
 /**
  * Which version of a file bytes are of. A version is what stands between two
- * changes: it is told apart by size and modification time of one open inode. The
- * change time doesn't count, since renaming or unlinking a file moves it.
+ * changes of one open inode; the facts that tell versions apart are in identity.ts.
  */
 import type { BigIntStats } from "node:fs";
+import { type COMPARED, type Facts, factsOf, isSame } from "./identity.ts";
 
-export interface Version {
-  /** Bytes. */
-  readonly size: number;
-  /** Nanoseconds since 1970. */
-  readonly modified: bigint;
-  /** Allocated blocks of 512 bytes; holes that are filled add to them. */
-  readonly blocks: bigint;
-}
+export type Version = Pick<Facts, (typeof COMPARED.inFlight)[number]>;
 
 /**
  * How recent the last change must be, in milliseconds, for a file to count as still
@@ -21,11 +14,8 @@ export interface Version {
 const BEING_WRITTEN = 60_000;
 
 export function versionOf(stats: BigIntStats): Version {
-  return {
-    size: Number(stats.size),
-    modified: stats.mtimeNs,
-    blocks: stats.blocks,
-  };
+  const { size, modified, blocks } = factsOf(stats);
+  return { size, modified, blocks };
 }
 
 /** Whether a file was still being written at `now` (milliseconds). */
@@ -41,7 +31,7 @@ export function isBeingWritten(version: Version, now: number): boolean {
  * makes another version of it.
  */
 export function isSameVersion(before: Version, after: Version, beingWritten: boolean): boolean {
-  if (after.size === before.size && after.modified === before.modified) return true;
+  if (isSame("read", before, after)) return true;
   if (!beingWritten || after.size < before.size) return false;
   return after.size > before.size || after.blocks > before.blocks;
 }

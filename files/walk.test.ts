@@ -4,7 +4,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryDirectory } from "../test/site.ts";
 import { openRoot, type SymlinkPolicy } from "./locate.ts";
-import { walk } from "./walk.ts";
+import { everyFileOnce, walk } from "./walk.ts";
 
 /** Makes a tree: names that end in a slash are directories, `a -> b` is a link. */
 function makeTree(entries: readonly string[]): string {
@@ -49,12 +49,42 @@ test.each<[string, readonly string[], SymlinkPolicy, boolean, string[]]>([
 ])("Found: %s", (_why, entries, symlinks, dotfiles, expected) => {
   const path = makeTree(entries);
   const root = openRoot(path, { symlinks, dotfiles });
-  const found = [...walk(root)].map((walked) => {
-    const { kind } = walked;
-    if (kind === "unreadable") return `${walked.path.slice(path.length + 1)} ${walked.code}`;
-    return walked.file.path.slice(path.length + 1);
+  const found = [...walk(root)].flatMap((walked) => {
+    if (walked.kind === "directory") return [];
+    const name = walked.path.slice(path.length + 1);
+    return walked.kind === "unreadable" ? `${name} ${walked.code}` : name;
   });
   expect(found).toEqual(expected);
+});
+
+test.each<[string, readonly string[], SymlinkPolicy, string[]]>([
+  ["of links inside", [...LINKS, "back -> .", "dir/up -> .."], "inside", ["link", "dir/file"]],
+  ["of a hidden directory", [".v1/", ".v1/file", "a -> .v1", "b -> .v1"], "inside", ["a/file"]],
+  ["of a directory outside", ["a -> ../other", "b -> ../other"], "all", ["a/file"]],
+])("Each file once: %s", (_why, entries, symlinks, expected) => {
+  const path = makeTree(entries);
+  mkdirSync(join(path, "../other"));
+  writeFileSync(join(path, "../other/file"), "OTHER");
+  const root = openRoot(path, { symlinks, dotfiles: false });
+  const found = [...everyFileOnce(root)].flatMap((walked) =>
+    walked.kind === "file" ? [walked.path.slice(path.length + 1)] : [],
+  );
+  expect(found).toEqual(expected);
+});
+
+test("What is found has its real path", () => {
+  const path = makeTree(LINKS);
+  const root = openRoot(path, { symlinks: "all", dotfiles: false });
+  const found = [...walk(root)].flatMap((walked) =>
+    walked.kind === "file" ? [[walked.path, walked.file.path]] : [],
+  );
+  const [file, outside] = [join(path, "dir/file"), join(path, "../outside")];
+  expect(found).toEqual([
+    [join(path, "link"), file],
+    [join(path, "up"), outside],
+    [file, file],
+    [join(path, "way/file"), file],
+  ]);
 });
 
 test("Twenty directories that all link to each other are found in no time", () => {
@@ -62,5 +92,5 @@ test("Twenty directories that all link to each other are found in no time", () =
   const links = names.flatMap((from) => names.map((to) => `${from}/${to} -> ../${to}`));
   const path = makeTree([...names.map((name) => `${name}/`), ...links, "d0/file"]);
   const root = openRoot(path, { symlinks: "inside", dotfiles: false });
-  expect([...walk(root)].length).toBe(20);
+  expect([...walk(root)].filter(({ kind }) => kind === "file").length).toBe(20);
 });

@@ -4,35 +4,57 @@
  *
  * A linked directory is entered unless it is one that the way there led through, and
  * links to directories in it are not: what is found stays in proportion to the tree,
- * however its links cross.
+ * however its links cross. `everyFileOnce` enters no directory that is found without
+ * a link as well.
  */
-import { type BigIntStats, lstatSync, readdirSync, statSync } from "node:fs";
+import { type BigIntStats, lstatSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { sep } from "node:path";
-import type { FileFacts } from "./identity.ts";
+import { factsOf, type Identity, identityOf } from "./identity.ts";
 import { isLinkAllowed, isNameServed, type Root } from "./locate.ts";
 
 export type Walked =
-  | { readonly kind: "file"; readonly file: FileFacts }
+  | {
+      readonly kind: "file";
+      /** By which a request finds it. */
+      readonly path: string;
+      readonly file: Identity;
+    }
+  /** A directory that is about to be read, for those who count their steps. */
+  | { readonly kind: "directory"; readonly path: string }
   /** A place that can't be looked at, with the disk's code. */
   | { readonly kind: "unreadable"; readonly path: string; readonly code: string };
 
 /** A directory to be read, and how it was come to. */
 interface Way {
   readonly path: string;
-  /** Device and inode of it and of those above. */
-  readonly above: ReadonlySet<string>;
+  /** The same without a link in it. */
+  readonly real: string;
+  /** Device and inode. */
+  readonly identity: string;
+  readonly above: Way | undefined;
   /** Whether a link led here. */
   readonly linked: boolean;
 }
+
+/** Whether a directory that a link leads to is walked too. */
+type Enters = (real: string) => boolean;
 
 /**
  * Directory by directory, in the order of their names, from the root or a directory
  * below it on. What goes away meanwhile is left out.
  */
-export function* walk(root: Root, path = root.path): Generator<Walked> {
-  const start = statSync(path || sep, { bigint: true });
-  const ways: Way[] = [{ path, above: new Set([identify(start)]), linked: false }];
+export function* walk(
+  root: Root,
+  path = root.path,
+  enters: Enters = () => true,
+): Generator<Walked> {
+  const start = look(root, path || sep);
+  if (start.kind === "unreadable") yield start;
+  if (start.kind !== "directory") return;
+  const { identity, real } = start;
+  const ways: Way[] = [{ path, real, identity, above: undefined, linked: false }];
   for (let way = ways.pop(); way !== undefined; way = ways.pop()) {
+    yield { kind: "directory", path: way.path };
     const found = read(way.path || sep);
     if (!Array.isArray(found)) {
       if (!GONE.has(found.code)) yield found;
@@ -41,25 +63,46 @@ export function* walk(root: Root, path = root.path): Generator<Walked> {
     const below: Way[] = [];
     for (const name of found.filter((entry) => isNameServed(root, entry)).sort()) {
       const path = `${way.path}${sep}${name}`;
-      const seen = look(root, path);
+      const seen = look(root, path, `${way.real}${sep}${name}`);
       if (seen.kind === "unreadable") {
         if (!GONE.has(seen.code)) yield seen;
       } else if (seen.kind === "file") {
-        yield { kind: "file", file: factsOf(path, seen.stats) };
+        yield { kind: "file", path, file: seen.file };
       } else if (seen.kind === "directory") {
-        const identity = identify(seen.stats);
-        if (way.above.has(identity) || (seen.linked && way.linked)) continue;
-        const above = new Set(way.above).add(identity);
-        below.push({ path, above, linked: way.linked || seen.linked });
+        const { identity, real, linked } = seen;
+        if (leadsThrough(way, identity) || (linked && (way.linked || !enters(real)))) continue;
+        below.push({ path, real, identity, above: way, linked: way.linked || linked });
       }
     }
-    ways.push(...below.reverse());
+    for (let next = below.pop(); next !== undefined; next = below.pop()) ways.push(next);
   }
 }
 
+/** The same for those who read each file once: a link to a file is another name of it, and is found. */
+export function everyFileOnce(root: Root): Generator<Walked> {
+  const real = realPath(root.path);
+  const entered = new Set<string>();
+  return walk(root, root.path, (directory) => {
+    const isFoundWithout =
+      (directory === real || directory.startsWith(real + sep)) &&
+      directory
+        .slice(real.length)
+        .split(sep)
+        .every((name) => isNameServed(root, name));
+    if (isFoundWithout || entered.has(directory)) return false;
+    entered.add(directory);
+    return true;
+  });
+}
+
 type Seen =
-  | { readonly kind: "file"; readonly stats: BigIntStats }
-  | { readonly kind: "directory"; readonly stats: BigIntStats; readonly linked: boolean }
+  | { readonly kind: "file"; readonly file: Identity }
+  | {
+      readonly kind: "directory";
+      readonly real: string;
+      readonly identity: string;
+      readonly linked: boolean;
+    }
   /** A device, say, or a link that the policy doesn't let be followed. */
   | { readonly kind: "unserved" }
   | Extract<Walked, { kind: "unreadable" }>;
@@ -67,16 +110,32 @@ type Seen =
 /** The codes of what isn't there: links to nowhere and to themselves are among it. */
 const GONE: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "ELOOP"]);
 
-function look(root: Root, path: string): Seen {
+/** `place` is where it really is when it is no link; undefined: that isn't known, nor whether the policy counts. */
+function look(root: Root, path: string, place?: string): Seen {
   try {
-    const linked = lstatSync(path).isSymbolicLink();
-    if (linked && !isLinkAllowed(root, path)) return { kind: "unserved" };
+    const linked = place === undefined || lstatSync(path).isSymbolicLink();
+    if (place !== undefined && linked && !isLinkAllowed(root, path)) return { kind: "unserved" };
     const stats = statSync(path, { bigint: true });
-    if (stats.isDirectory()) return { kind: "directory", stats, linked };
-    return stats.isFile() ? { kind: "file", stats } : { kind: "unserved" };
+    const real = linked ? realPath(path) : place;
+    if (stats.isDirectory()) return { kind: "directory", real, identity: identify(stats), linked };
+    if (!stats.isFile()) return { kind: "unserved" };
+    return { kind: "file", file: identityOf(real, factsOf(stats)) };
   } catch (error) {
     return failureOf(error, path);
   }
+}
+
+function leadsThrough(way: Way, identity: string): boolean {
+  for (let at: Way | undefined = way; at !== undefined; at = at.above) {
+    if (at.identity === identity) return true;
+  }
+  return false;
+}
+
+/** Without a separator at its end, as a root has it. */
+function realPath(path: string): string {
+  const real = realpathSync.native(path || sep);
+  return real === sep ? "" : real;
 }
 
 function read(path: string): string[] | Extract<Walked, { kind: "unreadable" }> {
@@ -94,8 +153,4 @@ function failureOf(error: unknown, path: string): Extract<Walked, { kind: "unrea
 
 function identify({ dev, ino }: BigIntStats): string {
   return `${dev}:${ino}`;
-}
-
-function factsOf(path: string, { dev, ino, size, mtimeNs }: BigIntStats): FileFacts {
-  return { path, device: dev, inode: ino, size: Number(size), modified: mtimeNs };
 }

@@ -59,6 +59,16 @@ export function readWantedDigests(fields: Fields): WantedDigests {
   };
 }
 
+/** Whether a client asks for a digest that can be given; one that says nothing doesn't. */
+export function asksForDigests(fields: Fields): boolean {
+  const { repr, content, digest } = readWantedDigests(fields);
+  return (
+    (repr && fields.get("want-repr-digest") !== null) ||
+    (content && fields.get("want-content-digest") !== null) ||
+    (digest && fields.get("want-digest") !== null)
+  );
+}
+
 /**
  * The fields for an answer whose content is `window` of the file: all of it for a
  * 200 to GET, undefined for HEAD and for several windows.

@@ -42,6 +42,8 @@ export interface Options extends TreeOptions, SwarmOptions {
   readonly grace: number;
   /** Processes that share the port. */
   readonly workers: number | "auto";
+  /** Whether every file is hashed from the start on, asked for or not. */
+  readonly hash: boolean;
   readonly quiet: boolean;
 }
 
@@ -64,7 +66,7 @@ Usage: rangesrv [options] DIR
   --symlinks POLICY    follow links that stay inside DIR, all or none (inside)
   --grace SECONDS      time to finish what is in flight after SIGTERM (30)
   --workers N          processes on the port; auto: one a core, at most 8 (1)
-  --state DIR          keep digests there ($STATE_DIRECTORY, else in memory)
+  --state DIR          keep digests there ($STATE_DIRECTORY); --hash: all files
   --seed-port N        port for BitTorrent peers (--port + 1); --no-seed: none
   --announce-interval SECONDS  of the tracker; --open-tracker: of any torrent
   --tracker URL        another tracker for torrents to name
@@ -137,9 +139,13 @@ export function parseCommandLine(
     if (state === undefined) return mistake("Missing --state, where digests are kept");
     return { kind: "hash", options: { ...tree, state } };
   }
+  if (values.hash && state === undefined) {
+    return mistake("Cannot use hash without --state, where digests are kept");
+  }
+  const { hash: all } = values;
   return {
     kind: "serve",
-    options: { ...tree, ...swarm, state, host, port, prefix, grace, workers, quiet },
+    options: { ...tree, ...swarm, state, host, port, prefix, grace, workers, hash: all, quiet },
   };
 }
 
@@ -199,6 +205,7 @@ function parse(args: readonly string[]) {
       grace: { type: "string", default: "30" },
       workers: { type: "string", default: "1" },
       state: { type: "string" },
+      hash: { type: "boolean", default: false },
       "seed-port": { type: "string" },
       "no-seed": { type: "boolean", default: false },
       "announce-interval": { type: "string" },

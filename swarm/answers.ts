@@ -8,7 +8,7 @@ import type { OpenFile } from "../files/open-file.ts";
 import { segmentsBelow } from "../files/shared-content.ts";
 import { baseUrl } from "../http/base-url.ts";
 import type { Fields } from "../http/conditional.ts";
-import { digestFields, readWantedDigests } from "../http/digest.ts";
+import { asksForDigests, digestFields, readWantedDigests } from "../http/digest.ts";
 import { wantsMetalink } from "../http/negotiate.ts";
 import { NOT_FOUND, type Plan, planMethod } from "../http/plan.ts";
 import { formatPath, type Target } from "../http/target.ts";
@@ -54,7 +54,7 @@ export class SwarmAnswers {
   constructor(options: SwarmAnswersOptions) {
     this.#options = options;
     this.#vary = options.negotiate ? { vary: "Accept" } : {};
-    this.#digests = new DigestMemo((file) => options.desk.digestsOf(file));
+    this.#digests = new DigestMemo((file, need) => options.desk.digestsOf(file, need));
   }
 
   /** The answer where `target` leads to no file; undefined when it asks for nothing of the swarm's. */
@@ -75,7 +75,8 @@ export class SwarmAnswers {
     if (method !== "GET" && method !== "HEAD") return undefined;
     if (ABOUT_THE_FILE.some((name) => headers.get(name) !== null)) return undefined;
     const segments = segmentsBelow(this.#options.root, file.path);
-    if (segments === undefined || this.#digests.of(file, now) === undefined) return undefined;
+    if (segments === undefined || this.#digests.of(file, false, now) === undefined)
+      return undefined;
     return this.#document({ kind: "meta4", segments }, asking, "by-accept");
   }
 
@@ -84,10 +85,10 @@ export class SwarmAnswers {
     const { status, fields, content } = decided;
     if (status === 304) return { status, fields: { ...fields, ...this.#vary }, content };
     if (status !== 200 && status !== 206) return decided;
-    const digests = this.#digests.of(file, now);
+    const { headers, method } = request;
+    const digests = this.#digests.of(file, asksForDigests(headers), now);
     const known =
-      digests &&
-      digestFields(digests, windowOf(content, request.method), readWantedDigests(request.headers));
+      digests && digestFields(digests, windowOf(content, method), readWantedDigests(headers));
     const link = status === 200 ? this.#linkOf(file, now) : undefined;
     return { status, fields: { ...fields, ...this.#vary, ...known, ...link }, content };
   }

@@ -1,5 +1,6 @@
 /** The swarm as a worker knows it: its supervisor's, at the other end of the line. */
-import { factsOf, type FileFacts } from "../files/identity.ts";
+import type { Need } from "../digests/memo.ts";
+import type { Identity } from "../files/identity.ts";
 import type { Digests } from "../http/digest.ts";
 import type { Answers, Asker } from "../os/line.ts";
 import type { Asked, DocumentTarget } from "./documents/document.ts";
@@ -8,7 +9,10 @@ import type { TrackerRequest } from "./tracker/route.ts";
 
 /** What a worker asks its supervisor. */
 export type DeskTopics = {
-  readonly digests: { readonly question: FileFacts; readonly answer: Digests | undefined };
+  readonly digests: {
+    readonly question: { readonly file: Identity; readonly need: Need };
+    readonly answer: Digests | undefined;
+  };
   readonly document: {
     readonly question: {
       readonly target: DocumentTarget;
@@ -34,9 +38,8 @@ export class RemoteDesk implements SwarmDesk {
     this.#line = line;
   }
 
-  digestsOf(file: FileFacts): Promise<Digests | undefined> {
-    // An open file is more than can be sent.
-    return this.#line.ask("digests", factsOf(file), { limit: LIMIT });
+  digestsOf(file: Identity, need: Need): Promise<Digests | undefined> {
+    return this.#line.ask("digests", { file, need }, { limit: LIMIT });
   }
 
   document(
@@ -56,7 +59,7 @@ export class RemoteDesk implements SwarmDesk {
 /** Answers what workers ask. */
 export function deskAnswers(desk: SwarmDesk): Answers<DeskTopics> {
   return {
-    digests: (file) => desk.digestsOf(file),
+    digests: ({ file, need }) => desk.digestsOf(file, need),
     document: ({ target, asked, base, client }) => desk.document(target, asked, base, client),
     track: ({ request, host }) => desk.track(request, host),
   };

@@ -1,15 +1,16 @@
 /** What is remembered of torrents, so that the hasher is seldom asked. */
 import { expect, test } from "bun:test";
-import type { Job } from "../digests/job.ts";
-import type { Found } from "../digests/questions.ts";
-import { KnownTorrents, type KnownTorrentsOptions } from "./known-torrents.ts";
+import { type Found, KnownTorrents, type KnownTorrentsOptions } from "./known-torrents.ts";
+import type { Named } from "./named.ts";
 
 /** Milliseconds after the start. */
 const MINUTE = 60_000;
 
-function job(path: string, files = 1): Job {
-  const file = { path, device: 1n, inode: 1n, size: 1, modified: 1n };
-  return { kind: "file", path, files: Array<typeof file>(files).fill(file), pieceLength: 65536 };
+function named(path: string, files = 1): Named {
+  const file = { path, inode: 1n, size: 1, modified: 1n, changed: 1n };
+  const all = Array<typeof file>(files).fill(file);
+  const job = { kind: "file", path, files: all, pieceLength: 65536 } as const;
+  return { job, segments: [path.slice(1)], names: all.map(() => []) };
 }
 
 function hash(name: string | number): Uint8Array {
@@ -17,7 +18,7 @@ function hash(name: string | number): Uint8Array {
 }
 
 /** Torrents of which the hasher keeps `kept`; `down` as long as it says so. */
-function start(kept: Readonly<Record<string, Job>>, options: Partial<KnownTorrentsOptions> = {}) {
+function start(kept: Readonly<Record<string, Named>>, options: Partial<KnownTorrentsOptions> = {}) {
   const asked: string[] = [];
   const state = { now: 0, down: false, silent: false };
   const torrents = new KnownTorrents({
@@ -28,19 +29,19 @@ function start(kept: Readonly<Record<string, Job>>, options: Partial<KnownTorren
       if (state.silent) await new Promise(() => {});
       if (state.down) return { kind: "lost" };
       const found = kept[name];
-      return found === undefined ? { kind: "none" } : { kind: "job", job: found };
+      return found === undefined ? { kind: "none" } : { kind: "named", named: found };
     },
     ...options,
   });
   const find = async (name: string | number) => {
     const found = await torrents.find(hash(name));
-    return found.kind === "job" ? found.job.path : found.kind;
+    return found.kind === "named" ? found.named.job.path : found.kind;
   };
   return { torrents, find, state, asked };
 }
 
 test("What was found is not asked for again, even while the hasher is down", async () => {
-  const { find, state, asked } = start({ a: job("/a") });
+  const { find, state, asked } = start({ a: named("/a") });
   const first = await find("a");
   state.down = true;
   expect([first, await find("a"), asked]).toEqual(["/a", "/a", ["a"]]);
@@ -60,14 +61,14 @@ test("What was not found is asked for again after a minute", async () => {
 test("A torrent that is made meanwhile is known at once", async () => {
   const { torrents, find, asked } = start({});
   const before = await find("a");
-  torrents.remember(hash("a"), job("/a"));
+  torrents.remember(hash("a"), named("/a"));
   const finding = find("b");
-  torrents.remember(hash("b"), job("/b"));
+  torrents.remember(hash("b"), named("/b"));
   expect([before, await find("a"), await finding, asked]).toEqual(["none", "/a", "/b", ["a", "b"]]);
 });
 
 test("A hasher that is down is not taken for one that doesn't know", async () => {
-  const { find, state, asked } = start({ a: job("/a") });
+  const { find, state, asked } = start({ a: named("/a") });
   state.down = true;
   const during = [await find("a"), await find("x")];
   state.down = false;
@@ -88,7 +89,7 @@ test("One that says nothing is waited for a moment, by so many", async () => {
 });
 
 test("All who ask at the same time are one question", async () => {
-  const { find, asked } = start({ a: job("/a") });
+  const { find, asked } = start({ a: named("/a") });
   expect([await Promise.all([find("a"), find("a"), find("a")]), asked]).toEqual([
     ["/a", "/a", "/a"],
     ["a"],
@@ -97,10 +98,10 @@ test("All who ask at the same time are one question", async () => {
 
 test("What is remembered is bounded, and what was asked for last stays", async () => {
   const { torrents, find, asked } = start({}, { files: 10, missed: 2 });
-  for (const name of ["a", "b"]) torrents.remember(hash(name), job(name, 4));
+  for (const name of ["a", "b"]) torrents.remember(hash(name), named(name, 4));
   await find("a");
-  torrents.remember(hash("c"), job("c", 4));
-  torrents.remember(hash("c"), job("c", 5));
+  torrents.remember(hash("c"), named("c", 4));
+  torrents.remember(hash("c"), named("c", 5));
   const made = [await find("a"), await find("b"), await find("c")];
   for (const name of ["x", "y", "b"]) await find(name);
   expect([made, asked]).toEqual([

@@ -3,8 +3,14 @@
  * and for a while what wasn't found, so that strangers' announces seldom reach the
  * process that knows the rest. That process may be down: then nobody can tell.
  */
-import type { Job } from "../digests/job.ts";
-import type { Found } from "../digests/questions.ts";
+import { isSameJob } from "../digests/job.ts";
+import type { Named } from "./named.ts";
+
+/** What an info hash stands for, or that nobody can tell now. */
+export type Found =
+  | { readonly kind: "named"; readonly named: Named }
+  | { readonly kind: "none" }
+  | { readonly kind: "lost" };
 
 /** Files of the torrents that are remembered. */
 const MOST_FILES = 100_000;
@@ -34,7 +40,7 @@ export class KnownTorrents {
   readonly #options: KnownTorrentsOptions;
   readonly #now: () => number;
   /** By info hash in hexadecimal, the least recently asked for first. */
-  readonly #jobs = new Map<string, Job>();
+  readonly #named = new Map<string, Named>();
   #files = 0;
   /** When each may be asked for again; those missed first come first. */
   readonly #missed = new Map<string, number>();
@@ -45,27 +51,29 @@ export class KnownTorrents {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /** Notes that a torrent was made of a job. */
-  remember(infoHash: Uint8Array, job: Job): void {
+  /** Notes what a torrent was made of; whether that is new. */
+  remember(infoHash: Uint8Array, named: Named): boolean {
     const key = infoHash.toHex();
+    const before = this.#named.get(key);
     this.#missed.delete(key);
     this.#forget(key);
-    this.#jobs.set(key, job);
-    this.#files += job.files.length;
-    for (const oldest of this.#jobs.keys()) {
+    this.#named.set(key, named);
+    this.#files += named.job.files.length;
+    for (const oldest of this.#named.keys()) {
       if (this.#files <= (this.#options.files ?? MOST_FILES)) break;
       this.#forget(oldest);
     }
+    return before === undefined || !isSameJob(before.job, named.job);
   }
 
-  /** The job of a torrent. Its files may have changed since. */
+  /** What a torrent is of. Its files may have changed since. */
   async find(infoHash: Uint8Array): Promise<Found> {
     const key = infoHash.toHex();
-    const job = this.#jobs.get(key);
-    if (job !== undefined) {
-      this.#jobs.delete(key);
-      this.#jobs.set(key, job);
-      return { kind: "job", job };
+    const named = this.#named.get(key);
+    if (named !== undefined) {
+      this.#named.delete(key);
+      this.#named.set(key, named);
+      return { kind: "named", named };
     }
     if ((this.#missed.get(key) ?? -Infinity) > this.#now()) return NONE;
     const search = this.#searches.get(key);
@@ -79,10 +87,10 @@ export class KnownTorrents {
   async #search(key: string, infoHash: Uint8Array): Promise<Found> {
     try {
       const found = await this.#options.find(infoHash);
-      if (found.kind === "job") this.remember(infoHash, found.job);
+      if (found.kind === "named") this.remember(infoHash, found.named);
       // It may have been made meanwhile.
-      const made = this.#jobs.get(key);
-      if (made !== undefined) return { kind: "job", job: made };
+      const made = this.#named.get(key);
+      if (made !== undefined) return { kind: "named", named: made };
       if (found.kind === "none") this.#miss(key);
       return found;
     } finally {
@@ -100,8 +108,8 @@ export class KnownTorrents {
   }
 
   #forget(key: string): void {
-    this.#files -= this.#jobs.get(key)?.files.length ?? 0;
-    this.#jobs.delete(key);
+    this.#files -= this.#named.get(key)?.job.files.length ?? 0;
+    this.#named.delete(key);
   }
 }
 

@@ -3,9 +3,11 @@
  * the torrents that were made of it, the tracker and the seeder.
  */
 import { networkInterfaces } from "node:os";
+import { sep } from "node:path";
 import { HasherProcess } from "../digests/hasher-process.ts";
 import { DigestKeeper } from "../digests/keeper.ts";
-import type { FileFacts } from "../files/identity.ts";
+import type { Need } from "../digests/memo.ts";
+import type { Identity } from "../files/identity.ts";
 import type { Root } from "../files/locate.ts";
 import type { Digests } from "../http/digest.ts";
 import {
@@ -37,8 +39,8 @@ export type DocumentOutcome = MadeDocument | Exclude<Described, { kind: "describ
 
 /** What requests ask of the swarm, in whichever process it is known. */
 export interface SwarmDesk {
-  /** Digests of a file when they are known; else they are computed in the background. */
-  digestsOf(file: FileFacts): Digests | undefined | Promise<Digests | undefined>;
+  /** Digests of a file when they are known, with as much effort as they are needed. */
+  digestsOf(file: Identity, need: Need): Digests | undefined | Promise<Digests | undefined>;
   /** `base` is the URL of this server without a path; `client` the address that asks. */
   document(
     target: DocumentTarget,
@@ -64,6 +66,8 @@ export interface OriginOptions {
   /** Seconds. */
   readonly announceInterval: number | undefined;
   readonly seed: boolean;
+  /** Whether every file is hashed, asked for or not. */
+  readonly hash: boolean;
   /** For what went wrong. */
   readonly log: (line: string) => void;
   /** For what is going on. */
@@ -92,7 +96,9 @@ export class Origin implements SwarmDesk, Disposable {
     const { root, state, announceInterval, log, tell } = options;
     this.#options = options;
     const hasher = new HasherProcess({ directory: state, log });
-    this.#keeper = new DigestKeeper({ hasher, tell });
+    this.#keeper = new DigestKeeper({ hasher, kept: state !== undefined, tell });
+    const { path, symlinks, dotfiles } = root;
+    if (options.hash) this.#keeper.crawl({ directory: path || sep, symlinks, dotfiles });
     this.#catalogue = new Catalogue(root, this.#keeper);
     this.#tracker = new Tracker(announceInterval === undefined ? {} : { announceInterval });
     this.#seeder = options.seed ? new Seeder({ library: this.#catalogue, log }) : undefined;
@@ -113,10 +119,12 @@ export class Origin implements SwarmDesk, Disposable {
     return port;
   }
 
-  digestsOf(file: FileFacts): Digests | undefined {
+  digestsOf(file: Identity, need: Need): Digests | undefined | Promise<Digests | undefined> {
     const known = this.#keeper.known(file);
-    if (known === undefined) this.#keeper.begin(file);
-    return known;
+    if (known !== undefined) return known;
+    if (need === "computed" || this.#options.hash) this.#keeper.begin(file);
+    else if (need === "kept") return this.#keeper.look(file);
+    return undefined;
   }
 
   async document(

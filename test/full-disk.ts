@@ -5,11 +5,10 @@ import { DigestStore } from "../digests/store.ts";
 const lines: string[] = [];
 const store = new DigestStore({
   directory: process.argv[2],
-  infoHashOf: () => undefined,
   log: (line) => void lines.push(line),
 });
 const jobs = Array.from({ length: 40 }, (_, n) =>
-  fileJob({ path: `/${n}`, device: 1n, inode: 1n, size: 2 ** 24, modified: 1n }),
+  fileJob({ path: `/${n}`, inode: 1n, size: 2 ** 24, modified: 1n, changed: 1n }),
 );
 const digests = {
   completeLength: 2 ** 24,

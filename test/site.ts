@@ -1,7 +1,8 @@
 /** A real server over a directory of its own, on a free port, in this process. */
-import { mkdtempSync, realpathSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdtempSync, realpathSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { factsOf, type Identity, identityOf } from "../files/identity.ts";
 import { openRoot } from "../files/locate.ts";
 import { open, type SiteOptions } from "../server.ts";
 
@@ -65,6 +66,11 @@ export function writeSettled(path: string, content: string | Uint8Array): void {
 /** Makes a file look as if it came to rest long ago; `seconds` since 1970 tell versions apart. */
 export function settle(path: string, seconds = SETTLED): void {
   utimesSync(path, seconds, seconds);
+}
+
+/** What a file is now; `path` has no link in it. */
+export function identityAt(path: string): Identity {
+  return identityOf(path, factsOf(statSync(path, { bigint: true })));
 }
 
 /**

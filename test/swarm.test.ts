@@ -91,6 +91,8 @@ async function aria2c(into: string, ...args: readonly string[]): Promise<number>
   const { exitCode } = await run([
     "aria2c",
     ...["--no-conf", "--quiet", "--enable-dht=false", "--enable-dht6=false", "--seed-time=0"],
+    // Digests that aren't there in a moment are a 503.
+    "--retry-wait=1",
     ...["-d", into, ...args],
   ]);
   return exitCode;

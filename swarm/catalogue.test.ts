@@ -1,0 +1,106 @@
+/** Torrents by the names that were asked for, of real files, found again after a restart. */
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { HasherProcess } from "../digests/hasher-process.ts";
+import { DigestKeeper } from "../digests/keeper.ts";
+import { openRoot } from "../files/locate.ts";
+import { temporaryDirectory, writeSettled } from "../test/site.ts";
+import { Catalogue } from "./catalogue.ts";
+
+setDefaultTimeout(30_000);
+
+const HASHER = [process.execPath, join(import.meta.dir, "..", "test", "hasher.ts")];
+
+function start(directory: string, state: string | undefined) {
+  const lines: string[] = [];
+  const log = (line: string) => void lines.push(line);
+  const hasher = new HasherProcess({ command: HASHER, directory: state, log });
+  const keeper = new DigestKeeper({ hasher, kept: state !== undefined, tell: log });
+  const root = openRoot(directory, { symlinks: "inside", dotfiles: false });
+  const catalogue = new Catalogue(root, keeper);
+  return { catalogue, keeper, lines, [Symbol.dispose]: () => keeper[Symbol.dispose]() };
+}
+
+/** The torrent of a place, as soon as there is one. */
+async function torrentAt(catalogue: Catalogue, ...segments: string[]) {
+  for (;;) {
+    const described = await catalogue.describe(segments);
+    if (described.kind === "pending") continue;
+    if (described.kind !== "described" || described.subject.torrent.kind !== "torrent") {
+      throw new Error(JSON.stringify(described));
+    }
+    return described.subject.torrent.torrent;
+  }
+}
+
+/** What a peer that names an info hash is given: the torrent's name and bytes. */
+async function given(catalogue: Catalogue, infoHash: Uint8Array): Promise<string> {
+  const seed = await catalogue.find(infoHash);
+  if (seed === undefined) return "nothing";
+  try {
+    const bytes = await seed.read(0, seed.torrent.length);
+    return `${seed.torrent.name} ${Buffer.from(bytes).toString()}`;
+  } catch (error) {
+    return error instanceof Error ? error.constructor.name : "";
+  }
+}
+
+/** A folder v1, and links to it and to its file. */
+function makeTree(): string {
+  const directory = temporaryDirectory();
+  mkdirSync(join(directory, "v1"));
+  writeSettled(join(directory, "v1/a.iso"), "content");
+  writeSettled(join(directory, "v1/b"), "more");
+  symlinkSync("v1/a.iso", join(directory, "latest.iso"));
+  symlinkSync("v1", join(directory, "latest"));
+  symlinkSync(".", join(directory, "mirror"));
+  return directory;
+}
+
+test("A link's torrent has the link's name, and is served after a restart while it leads there", async () => {
+  const directory = makeTree();
+  const state = temporaryDirectory();
+  const hashes: Uint8Array[] = [];
+  const seen: unknown[] = [];
+  {
+    using first = start(directory, state);
+    for (const place of [["latest.iso"], ["v1", "a.iso"], ["mirror", "latest"], ["v1"]]) {
+      const { infoHash, name } = await torrentAt(first.catalogue, ...place);
+      hashes.push(infoHash);
+      seen.push(name);
+    }
+    // The questions of one process are answered in order.
+    await first.keeper.find(new Uint8Array(20));
+  }
+  using second = start(directory, state);
+  for (const infoHash of hashes) seen.push(await given(second.catalogue, infoHash));
+  // A link that leads elsewhere, to a file of the same size and date.
+  rmSync(join(directory, "latest.iso"));
+  writeSettled(join(directory, "v1/c.iso"), "CONTENT");
+  symlinkSync("v1/c.iso", join(directory, "latest.iso"));
+  seen.push(await given(second.catalogue, hashes[0] ?? new Uint8Array()));
+  using third = start(directory, state);
+  for (const infoHash of hashes) seen.push(await given(third.catalogue, infoHash));
+  expect({ seen, knows: await third.catalogue.knows(hashes[0] ?? new Uint8Array()) }).toEqual({
+    seen: [
+      ...["latest.iso", "a.iso", "latest", "v1"],
+      ...["latest.iso content", "a.iso content", "latest contentmore", "v1 contentmore"],
+      "FileChanged",
+      ...["nothing", "a.iso content", "nothing", "nothing"],
+    ],
+    knows: "unknown",
+  });
+});
+
+test("Without a state directory what was made is known until the end, and nobody is asked", async () => {
+  const directory = makeTree();
+  using started = start(directory, undefined);
+  const { infoHash } = await torrentAt(started.catalogue, "latest.iso");
+  expect([
+    await given(started.catalogue, infoHash),
+    await started.catalogue.knows(new Uint8Array(20)),
+    await started.catalogue.describe(["nothing"]),
+    started.lines,
+  ]).toEqual(["latest.iso content", "unknown", { kind: "absent" }, []]);
+});
