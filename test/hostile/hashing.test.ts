@@ -22,7 +22,7 @@ function writeTree(): string {
   writeSettled(join(directory, "other"), "OTHER");
   writeSettled(join(directory, "medium"), offsetBytes(24 * MIB));
   mkdirSync(join(directory, "large"));
-  for (let n = 0; n < 100; n++) {
+  for (let n = 0; n < 1000; n++) {
     const path = join(directory, "large", `${n}`);
     writeFileSync(path, "");
     truncateSync(path, 2 ** 39);
@@ -49,7 +49,7 @@ async function obtain(port: number, path: string, tries = Infinity): Promise<num
 
 test.each([
   ["one endless file", 1],
-  ["100 endless files", 100],
+  ["1000 endless files", 1000],
 ])("Small and medium files have digests while somebody has %s hashed", async (_why, count) => {
   const directory = writeTree();
   await using running = await startBinary([directory]);
