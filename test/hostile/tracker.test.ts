@@ -127,6 +127,8 @@ describe("A tracker that the seeder is announced at answers with", () => {
       tracker.url,
       tree(),
     ]);
+    // The process that hashes is started before memory is compared.
+    await fetchDocument(running.port, "small.sha256");
     const seen = await withstand(running, "small", async () => {
       await fetchDocument(running.port, "file.torrent");
       await tracker.closed;
@@ -156,6 +158,7 @@ describe("A tracker that the seeder is announced at answers with", () => {
       tracker.url,
       tree(),
     ]);
+    await fetchDocument(running.port, "small.sha256");
     const seen = await withstand(running, "small", async () => {
       await fetchDocument(running.port, "file.torrent");
       await Promise.race([running.printed(`rangesrv: ${tracker.url}: `), inside.closed]);
