@@ -25,7 +25,7 @@ import { Damaged, DigestTable, isDamage, type Keeping } from "./table.ts";
 
 /**
  * Bytes that the rows may take: a part of the disk, and on a small one what holds
- * 7 200 files of 1 GiB, which take 72 KiB each, or some 100 000 small ones.
+ * 7 000 files of 1 GiB, which take 73 KiB each, or 900 000 small ones, 600 bytes each.
  */
 const PART_OF_DISK = 0.05;
 const LEAST = 512 * 1024 * 1024;

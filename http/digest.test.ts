@@ -1,7 +1,13 @@
 /** Digest fields by RFC 9530 and RFC 3230, and what a client may say about them. */
 import { describe, expect, test } from "bun:test";
 import type { Window } from "../range.ts";
-import { type DigestFields, digestFields, type Digests, readWantedDigests } from "./digest.ts";
+import {
+  asksForDigests,
+  type DigestFields,
+  digestFields,
+  type Digests,
+  readWantedDigests,
+} from "./digest.ts";
 
 /** A file of 100 bytes in pieces of 32, the last of 4 bytes. */
 const DIGESTS: Digests = {
@@ -151,5 +157,17 @@ describe("readWantedDigests", () => {
       content: true,
       digest,
     });
+  });
+
+  test.each<[string, Record<string, string>, boolean]>([
+    ["nothing", {}, false],
+    ["one of them", { "want-content-digest": "sha-256=1" }, true],
+    ["what aria2 wants", { "want-digest": "SHA-512;q=1, SHA-256;q=1, SHA;q=0.1" }, true],
+    ["others", { "want-digest": "MD5", "want-repr-digest": "sha-512=3" }, false],
+    ["ours by one field alone", { "want-digest": "MD5", "want-repr-digest": "sha-256=3" }, true],
+    ["not ours", { "want-repr-digest": "sha-256=0" }, false],
+  ])("Asking for a digest: %s", (_why, asked, expected) => {
+    const fields = new Headers(asked);
+    expect(asksForDigests(readWantedDigests(fields), fields)).toBe(expected);
   });
 });

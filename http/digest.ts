@@ -60,12 +60,12 @@ export function readWantedDigests(fields: Fields): WantedDigests {
 }
 
 /** Whether a client asks for a digest that can be given; one that says nothing doesn't. */
-export function asksForDigests(fields: Fields): boolean {
-  const { repr, content, digest } = readWantedDigests(fields);
+export function asksForDigests(wanted: WantedDigests, fields: Fields): boolean {
+  if (wanted === ALL) return false;
   return (
-    (repr && fields.get("want-repr-digest") !== null) ||
-    (content && fields.get("want-content-digest") !== null) ||
-    (digest && fields.get("want-digest") !== null)
+    (wanted.repr && fields.get("want-repr-digest") !== null) ||
+    (wanted.content && fields.get("want-content-digest") !== null) ||
+    (wanted.digest && fields.get("want-digest") !== null)
   );
 }
 

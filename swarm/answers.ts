@@ -86,9 +86,9 @@ export class SwarmAnswers {
     if (status === 304) return { status, fields: { ...fields, ...this.#vary }, content };
     if (status !== 200 && status !== 206) return decided;
     const { headers, method } = request;
-    const digests = this.#digests.of(file, asksForDigests(headers), now);
-    const known =
-      digests && digestFields(digests, windowOf(content, method), readWantedDigests(headers));
+    const wanted = readWantedDigests(headers);
+    const digests = this.#digests.of(file, asksForDigests(wanted, headers), now);
+    const known = digests && digestFields(digests, windowOf(content, method), wanted);
     const link = status === 200 ? this.#linkOf(file, now) : undefined;
     return { status, fields: { ...fields, ...this.#vary, ...known, ...link }, content };
   }
