@@ -109,7 +109,8 @@ class Crawl {
           return this.#fail(`cannot read ${found.path}: ${found.code}`);
         case "file":
           if (isSettled(found.file, Date.now())) return await this.#take(found.path, found.file);
-          late.push(found);
+          if (isSettled(found.file, Date.now() + SETTLING)) late.push(found);
+          else this.#fail(`${found.path} was written in the future`);
       }
     });
     if (late.length > 0) await Bun.sleep(settling);
@@ -146,7 +147,7 @@ class Crawl {
       this.#kept += 1;
       return this.#name(path, job);
     }
-    if (!isSettled(file, Date.now())) return this.#fail(`${path} was written in the future`);
+    if (!isSettled(file, Date.now())) return this.#fail(`${path} changed while it was hashed`);
     if (!(await this.#hasRoom(job))) throw new Ended("full");
     const before = this.#done;
     const answer = await this.options.hash(job, async (done) => {

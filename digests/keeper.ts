@@ -1,9 +1,9 @@
-import type { Identity } from "../files/identity.ts";
 /**
  * What a serving process knows of digests. It hashes nothing and waits for no disk:
  * `known` looks into memory, the rest is asked of the hasher. What is given out is of
  * the very version that was asked about.
  */
+import type { Identity } from "../files/identity.ts";
 import type { Digests } from "../http/digest.ts";
 import { BackOff, LONGEST_BACK_OFF } from "./back-off.ts";
 import { Demand, type Wanted } from "./demand.ts";

@@ -1,9 +1,9 @@
-import { SQLiteError } from "bun:sqlite";
 /**
  * Digests that outlive the process, in `digests.sqlite` below the state directory. It
  * is a cache: a database that is damaged or not ours is deleted and a new one begun.
  * What the disk doesn't take isn't kept. Nobody but this user may read or write it.
  */
+import { SQLiteError } from "bun:sqlite";
 import {
   chmodSync,
   closeSync,

@@ -1,5 +1,3 @@
-import { constants, Database, SQLiteError } from "bun:sqlite";
-import { type Digested, type Job, keyOf, lengthOf, type Place } from "./job.ts";
 /**
  * Digests in one SQLite database, by the versions they are of, and the info hashes
  * of the torrents that were made of them: two names of one file share its digests.
@@ -8,7 +6,9 @@ import { type Digested, type Job, keyOf, lengthOf, type Place } from "./job.ts";
  * room first, then those asked for least recently. Every row is sealed with a digest
  * of its own, since SQLite doesn't notice when the disk changes a byte within a value.
  */
-import { sha256PieceLengthFor } from "./piece-length.ts";
+import { constants, Database, SQLiteError } from "bun:sqlite";
+import type { Digested, Job, Place } from "./job.ts";
+import { isSealed, lengthsOf, named, OF_JOB, parseSegments, read, type Row, write } from "./row.ts";
 
 /** "rsdg": what this database is for, in the place where `file` looks for it. */
 const APPLICATION = 0x72736467;
@@ -59,22 +59,6 @@ export function isDamage(error: unknown): boolean {
 
 /** Who wants digests kept: a request, or whoever makes those of a tree beforehand. */
 export type Keeping = "asked" | "beforehand";
-
-interface Row {
-  readonly key: Uint8Array;
-  /** Empty for a folder, and so are the pieces. */
-  readonly sha256: Uint8Array;
-  readonly sha1_pieces: Uint8Array;
-  readonly sha256_pieces: Uint8Array;
-  readonly seal: Uint8Array;
-  readonly used: number;
-}
-
-/** A row whose values have the lengths that a job's have: no other is ever read. */
-const OF_JOB = `FROM digest WHERE key = $key AND typeof(sha256) = 'blob'
-  AND typeof(sha1_pieces) = 'blob' AND typeof(sha256_pieces) = 'blob' AND typeof(seal) = 'blob'
-  AND length(sha256) = $sha256 AND length(sha1_pieces) = $sha1Pieces
-  AND length(sha256_pieces) = $sha256Pieces AND length(seal) = 32`;
 
 /** Methods throw SQLiteError, and Damaged when a row isn't as it was written. */
 export class DigestTable implements Disposable {
@@ -140,7 +124,7 @@ export class DigestTable implements Disposable {
       )
       .get(lengthsOf(job));
     if (row === null) return undefined;
-    if (!Buffer.from(sealOf(row)).equals(row.seal)) {
+    if (!isSealed(row)) {
       throw new Damaged("a row isn't as it was written");
     }
     if (asked) this.#note(row);
@@ -269,82 +253,4 @@ export class DigestTable implements Disposable {
   [Symbol.dispose](): void {
     this.#database.close();
   }
-}
-
-/** A job's key, and the bytes of its digests. */
-function lengthsOf(job: Job) {
-  const length = lengthOf(job);
-  const isFile = job.kind === "file";
-  return {
-    $key: keyOf(job),
-    $sha256: isFile ? 32 : 0,
-    $sha1Pieces: 20 * Math.ceil(length / job.pieceLength),
-    $sha256Pieces: isFile ? 32 * Math.ceil(length / sha256PieceLengthFor(length)) : 0,
-  };
-}
-
-const NOTHING = new Uint8Array();
-
-function write(job: Job, digested: Digested, used: number): Row {
-  const unsealed =
-    digested.kind === "file"
-      ? {
-          key: keyOf(job),
-          sha256: digested.digests.sha256,
-          sha1_pieces: digested.digests.sha1Pieces,
-          sha256_pieces: digested.digests.sha256Pieces,
-        }
-      : {
-          key: keyOf(job),
-          sha256: NOTHING,
-          sha1_pieces: digested.sha1Pieces,
-          sha256_pieces: NOTHING,
-        };
-  return { ...unsealed, seal: sealOf(unsealed), used };
-}
-
-/** As SQLite's parameters are written. */
-function named(row: Row & { readonly path: string }) {
-  const { key, path, sha256, sha1_pieces, sha256_pieces, seal, used } = row;
-  return {
-    ...{ $key: key, $path: path, $sha256: sha256, $sha1_pieces: sha1_pieces },
-    ...{ $sha256_pieces: sha256_pieces, $seal: seal, $used: used },
-  };
-}
-
-function read(row: Row, job: Job): Digested {
-  const { sha256, sha1_pieces: sha1Pieces, sha256_pieces: sha256Pieces } = row;
-  if (job.kind === "folder") return { kind: "folder", sha1Pieces };
-  const { pieceLength } = job;
-  const completeLength = lengthOf(job);
-  const sha256PieceLength = sha256PieceLengthFor(completeLength);
-  const pieces = { sha1Pieces, pieceLength, sha256Pieces, sha256PieceLength };
-  return { kind: "file", digests: { completeLength, sha256, ...pieces } };
-}
-
-/** SHA-256 over the values, each after its length: 32 bytes. */
-function sealOf(row: Omit<Row, "seal" | "used">): Uint8Array {
-  const hasher = new Bun.CryptoHasher("sha256");
-  const { key, sha256, sha1_pieces, sha256_pieces } = row;
-  for (const value of [key, sha256, sha1_pieces, sha256_pieces]) {
-    hasher.update(`${value.length};`).update(value);
-  }
-  return hasher.digest();
-}
-
-function parseSegments(text: string): readonly string[] | undefined {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    if (!Array.isArray(parsed) || parsed.length === 0) return undefined;
-    const names = parsed.filter((name) => typeof name === "string" && isName(name));
-    return names.length === parsed.length ? names : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
-
-/** Whether a name can be one of a path: the database may be anybody's. */
-function isName(name: string): boolean {
-  return name !== "" && name !== "." && name !== ".." && !/[/\0]/.test(name);
 }
