@@ -278,6 +278,28 @@ test("An empty file, as a crash leaves one, becomes a database", () => {
   expect([opened.keep(JOB, digested(JOB, 1)), lines]).toEqual([true, []]);
 });
 
+test("Rows with numbers and keys that nobody here writes are gone through to an end", async () => {
+  const directory = temporaryDirectory();
+  using opened = openStore(directory, { limit: 128 * 1024 }).store;
+  opened.keep(JOB, digested(JOB, 1));
+  {
+    using other = new Database(join(directory, "digests.sqlite"));
+    for (const [row, key] of [
+      [-5, "9007199254740993"],
+      ["9007199254740993", "zeroblob(32)"],
+      ["9223372036854775807", "x'00'"],
+    ]) {
+      other.run(`INSERT INTO digest (rowid, key, path, sha256, sha1_pieces, sha256_pieces, seal, used)
+        VALUES (${row}, ${key}, '/nowhere', zeroblob(99), zeroblob(60000), x'', x'', 0)`);
+    }
+  }
+  const job = fileJob({ ...FACTS, path: "/other" });
+  const kept = [opened.keep(job, digested(job, 2)), opened.has(job)];
+  await opened.sweep(() => Promise.resolve());
+  // There is no such file.
+  expect([...kept, opened.has(job)]).toEqual([true, true, false]);
+});
+
 /** Changes bytes of the database, as a disk does, where `find` first stands after the first page. */
 function overwrite(path: string, find: Uint8Array): void {
   const bytes = readFileSync(path);

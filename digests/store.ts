@@ -122,6 +122,8 @@ export class DigestStore implements Disposable {
       const files = this.#try((disk) => disk.files(after)) ?? [];
       if (files.length === 0) return;
       for (const { row, key, path } of files) {
+        // Ours count up from 1. Others may be more than a number here can tell apart.
+        if (row <= after) return;
         if (!isStillOf(path, key)) this.#try((disk) => disk.drop(key));
         after = row;
       }

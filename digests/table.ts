@@ -60,6 +60,8 @@ export function isDamage(error: unknown): boolean {
 /** Who wants digests kept: a request, or whoever makes those of a tree beforehand. */
 export type Keeping = "asked" | "beforehand";
 
+const FIRST_TO_GO = "rowid = (SELECT rowid FROM digest ORDER BY used, rowid LIMIT 1)";
+
 /** Methods throw SQLiteError, and Damaged when a row isn't as it was written. */
 export class DigestTable implements Disposable {
   readonly #database: Database;
@@ -91,7 +93,7 @@ export class DigestTable implements Disposable {
   #begin(): void {
     const statements = this.#database
       .query<{ sql: string }, []>(
-        "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid LIMIT 9",
+        "SELECT substr(sql, 1, 1000) AS sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid LIMIT 9",
       )
       .all();
     if (statements.length === 0 && this.#pragma("application_id") === 0) {
@@ -191,7 +193,7 @@ export class DigestTable implements Disposable {
     return this.#database
       .query<{ row: number; key: Uint8Array; path: string }, [number]>(
         `SELECT rowid AS row, key, path FROM digest WHERE rowid > ? AND typeof(key) = 'blob'
-         AND length(key) = 32 AND length(path) <= 4096 AND length(sha256) > 0
+         AND length(key) = 32 AND typeof(path) = 'text' AND length(path) <= 4096 AND length(sha256) > 0
          ORDER BY rowid LIMIT 100`,
       )
       .all(after);
@@ -212,21 +214,15 @@ export class DigestTable implements Disposable {
     return pages * this.#pragma("page_size");
   }
 
-  #drop(where: "path = ?" | "key = ?", value: string | Uint8Array): void {
+  #drop(rows: string, ...values: (string | Uint8Array)[]): number {
     this.#database
-      .query(`DELETE FROM torrent WHERE key IN (SELECT key FROM digest WHERE ${where})`)
-      .run(value);
-    this.#database.query(`DELETE FROM digest WHERE ${where}`).run(value);
+      .query(`DELETE FROM torrent WHERE key IN (SELECT key FROM digest WHERE ${rows})`)
+      .run(...values);
+    return this.#database.query(`DELETE FROM digest WHERE ${rows}`).run(...values).changes;
   }
 
   #makeRoom(): void {
-    while (this.bytes > this.limit) {
-      const oldest = this.#database
-        .query<{ key: Uint8Array }, []>("SELECT key FROM digest ORDER BY used, rowid LIMIT 1")
-        .get();
-      if (oldest === null) return;
-      this.#drop("key = ?", oldest.key);
-    }
+    while (this.bytes > this.limit) if (this.#drop(FIRST_TO_GO) === 0) return;
   }
 
   #note({ key, used }: Row): void {
