@@ -226,6 +226,27 @@ test("A byte of a file of 1 TiB is answered without reading more, and without an
   });
 });
 
+test("With a state directory it is looked for there, and not read either", async () => {
+  const directory = temporaryDirectory();
+  const state = temporaryDirectory();
+  writeSparse(join(directory, "huge"), 1024 ** 4);
+  writeSettled(join(directory, "small"), "small");
+  const others = Array.from({ length: 40 }, (_, n) => `other${n}`);
+  for (const other of others) writeSettled(join(directory, other), other);
+  await using running = await startBinary([directory, "--state", state]);
+  await documentOf(running, "small.sha256");
+  let read = 0;
+  const outcome = await withstand(running, "small", async () => {
+    const headers = { range: "bytes=0-0" };
+    await (await fetch(`${running.origin}/data/huge`, { headers })).arrayBuffer();
+    const before = bytesRead(running);
+    // What the process that hashes was asked before these, it has begun.
+    for (const other of others) await documentOf(running, `${other}.sha256`);
+    read = bytesRead(running) - before;
+  });
+  expect({ outcome, little: read < 4 * MIB }).toEqual({ outcome: UNHARMED, little: true });
+});
+
 test("Plain answers carry digests that are kept, for which no file is read", async () => {
   const directory = temporaryDirectory();
   const state = temporaryDirectory();
