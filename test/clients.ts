@@ -22,7 +22,8 @@ export function testWith(...programs: readonly string[]): typeof test {
     console.warn(`SKIPPED, ${reason}`);
     return test.skip as typeof test;
   }
-  const failing = (label: string) => test(label, () => Promise.reject(new Error(reason)));
+  const fail = (label: string) => test(label, () => Promise.reject(new Error(reason)));
+  const failing = Object.assign(fail, { concurrent: fail, each: () => fail, if: () => failing });
   return failing as unknown as typeof test;
 }
 
