@@ -127,5 +127,7 @@ async function copies(from: Peer, to: Peer): Promise<void> {
   }
 }
 
-testWith("aria2c")("aria2c from aria2c", () => copies(aria2c, aria2c));
-testWith("aria2c", LIBTORRENT)("libtorrent from aria2c", () => copies(aria2c, libtorrent));
+testWith("aria2c").concurrent("aria2c from aria2c", () => copies(aria2c, aria2c));
+testWith("aria2c", LIBTORRENT).concurrent("libtorrent from aria2c", () =>
+  copies(aria2c, libtorrent),
+);

@@ -13,7 +13,9 @@ export interface WireResponse {
 }
 
 export class Wire implements Disposable {
-  #received = Buffer.alloc(0);
+  /** What has come and wasn't read; it is joined when it is looked at. */
+  #received: Buffer[] = [];
+  #buffered = 0;
   #closed = false;
   #wake: () => void = () => {};
   readonly #socket: Bun.Socket<undefined>;
@@ -66,26 +68,24 @@ export class Wire implements Disposable {
 
   /** Bytes received and not yet read. */
   get buffered(): number {
-    return this.#received.length;
+    return this.#buffered;
   }
 
   /** The status line, when it has come. */
   begins(): string {
-    const received = Buffer.concat([this.#received, ...this.#pending]);
+    const received = this.#join();
     return received.subarray(0, Math.max(0, received.indexOf("\r\n"))).toString("latin1");
   }
 
   /** Waits until at least `count` bytes are there, or the connection is closed. */
   async waitFor(count: number): Promise<void> {
-    while (this.#received.length < count && !this.#over) await this.#more();
+    while (this.#buffered < count && !this.#closed) await this.#more();
   }
 
   /** Waits for the other end to close; answers what came before and was not read. */
   async untilClosed(): Promise<Buffer> {
-    while (!this.#over) await this.#more();
-    const rest = this.#received;
-    this.#received = Buffer.alloc(0);
-    return rest;
+    while (!this.#closed) await this.#more();
+    return this.#shift(this.#buffered);
   }
 
   /** Reads one response to `method` by its Content-Length or chunks. */
@@ -128,33 +128,36 @@ export class Wire implements Disposable {
 
   async #until(mark: string): Promise<string> {
     for (;;) {
-      const at = this.#received.indexOf(mark);
+      const at = this.#join().indexOf(mark);
       if (at !== -1) return this.#shift(at + mark.length).toString("latin1");
-      if (this.#over) return this.#shift(this.#received.length).toString("latin1");
+      if (this.#closed) return this.#shift(this.#buffered).toString("latin1");
       await this.#more();
     }
   }
 
   async #bytes(count: number): Promise<Buffer> {
     await this.waitFor(count);
-    return this.#shift(Math.min(count, this.#received.length));
+    return this.#shift(Math.min(count, this.#buffered));
   }
 
   #shift(count: number): Buffer {
-    const taken = this.#received.subarray(0, count);
-    this.#received = this.#received.subarray(count);
-    return taken;
+    const all = this.#join();
+    this.#received = [all.subarray(count)];
+    this.#buffered -= count;
+    return all.subarray(0, count);
   }
 
-  #pending: Buffer[] = [];
-
-  /** Closed, and everything that came before is received. */
-  get #over(): boolean {
-    return this.#closed && this.#pending.length === 0;
+  #join(): Buffer {
+    const [first] = this.#received;
+    if (first !== undefined && this.#received.length === 1) return first;
+    const all = Buffer.concat(this.#received);
+    this.#received = [all];
+    return all;
   }
 
   #take(chunk: Uint8Array): void {
-    this.#pending.push(Buffer.from(chunk));
+    this.#received.push(Buffer.from(chunk));
+    this.#buffered += chunk.length;
     this.#wake();
   }
 
@@ -164,12 +167,7 @@ export class Wire implements Disposable {
   }
 
   async #more(): Promise<void> {
-    if (this.#pending.length === 0 && !this.#closed) {
-      await new Promise<void>((resolve) => (this.#wake = resolve));
-    }
-    if (this.#pending.length > 0) {
-      this.#received = Buffer.concat([this.#received, ...this.#pending.splice(0)]);
-    }
+    await new Promise<void>((resolve) => (this.#wake = resolve));
   }
 }
 
