@@ -1,5 +1,6 @@
 /**
- * Builds the executable: `bun run build` makes ./rangesrv for this machine,
+ * Builds the executable: `bun run build` makes ./rangesrv for this machine, or FILE with
+ * `bun run build FILE`;
  * `bun run build:all` makes one for each target in dist/, with SHA256SUMS.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -57,6 +58,8 @@ function commit(): string {
   return git("status", "--porcelain") === "" ? hash : `${hash}+`;
 }
 
+const NAME = process.platform === "win32" ? "rangesrv.exe" : "rangesrv";
+
 async function buildAll(): Promise<void> {
   const directory = join(HOME, "dist");
   rmSync(directory, { recursive: true, force: true });
@@ -76,5 +79,5 @@ async function buildAll(): Promise<void> {
 
 if (import.meta.main) {
   if (process.argv.includes("--all")) await buildAll();
-  else await build(join(HOME, process.platform === "win32" ? "rangesrv.exe" : "rangesrv"));
+  else await build(process.argv[2] ?? join(HOME, NAME));
 }

@@ -39,12 +39,19 @@ const LONGEST_DELAY = 10_000;
 /** Milliseconds after which a worker didn't die young. */
 const GROWN_UP = 10_000;
 
-/** Milliseconds that an excluded listener goes on accepting: a handshake begun before is over by then. */
-const LAST_CALLS = 1_000;
+/**
+ * An excluded listener goes on accepting for so many rounds of the event loop, so many
+ * milliseconds apart: a handshake begun before is over by then, and a process that gets
+ * little processor time has looked at its connections as often.
+ */
+const LAST_CALLS = 20;
+const BETWEEN_CALLS = 50;
 
 /** Milliseconds until a worker listens: cold disks and busy machines take seconds. */
 const LISTENS_WITHIN = 30_000;
-/** Milliseconds that a worker may be late by, before it counts as one that hangs. */
+/** Milliseconds until a worker that was told to close has taken its last calls. */
+const CLOSES_WITHIN = 10_000;
+/** Milliseconds after the grace in which a worker ends by itself. */
 const LATE = 2_000;
 
 type ToWorker =
@@ -102,6 +109,15 @@ export function obeySupervisor<Asked extends Topics>(
     await drained;
     process.exit(0);
   }
+  function takeLastCalls(): void {
+    let rounds = 0;
+    const calls = setInterval(() => {
+      rounds += 1;
+      if (rounds < LAST_CALLS) return;
+      clearInterval(calls);
+      void end();
+    }, BETWEEN_CALLS);
+  }
   function tell(message: ToSupervisor): void {
     if (process.connected) process.send?.(message);
   }
@@ -116,7 +132,7 @@ export function obeySupervisor<Asked extends Topics>(
       case "close":
         // Whoever asks again is told to connect again, and finds a successor.
         lastCalls.called = true;
-        return void setTimeout(end, LAST_CALLS);
+        return takeLastCalls();
       case "progress":
       case "answer":
       case "no-answer":
@@ -323,7 +339,7 @@ export class Supervisor<Asked extends Topics> {
     const index = this.#listening.indexOf(worker);
     send(successor, { kind: "exclude", index, count: this.#listening.length });
     send(worker, { kind: "close" });
-    const late = this.#killAfter(LAST_CALLS + LATE, worker, "hasn't closed its listener");
+    const late = this.#killAfter(CLOSES_WITHIN, worker, "hasn't closed its listener");
     await worker.closed;
     clearTimeout(late);
     send(successor, { kind: "exclude-none" });

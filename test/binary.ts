@@ -1,14 +1,17 @@
 /** The compiled executable, built once for a run of the tests, and started as an operator would. */
 import { join } from "node:path";
 import { build } from "../deploy/build.ts";
+import { freePort } from "./clients.ts";
 import { temporaryDirectory } from "./site.ts";
 import { ask, Wire } from "./wire.ts";
 
 let built: Promise<string> | undefined;
 
-/** Path of the executable for this machine. */
+/** Path of the executable for this machine: the one that the environment names, or a new one. */
 export function binary(): Promise<string> {
   built ??= (async () => {
+    const named = process.env["RANGESRV_BINARY"];
+    if (named !== undefined) return named;
     const path = join(temporaryDirectory(), "rangesrv");
     await build(path);
     return path;
@@ -46,9 +49,7 @@ export async function startSilently(
   args: readonly string[],
   wrapper: readonly string[] = [],
 ): Promise<Running> {
-  const probe = Bun.serve({ port: 0, fetch: () => new Response() });
-  const port = probe.port ?? 0;
-  await probe.stop(true);
+  const port = freePort();
   const started = await spawn(port, args, wrapper);
   while (started.process.exitCode === null && !(await isAnswered(port)));
   return { ...started, port, origin: `http://127.0.0.1:${port}` };

@@ -27,6 +27,12 @@ export function testWith(...programs: readonly string[]): typeof test {
   return failing as unknown as typeof test;
 }
 
+/** A port that was free a moment ago, for programs that take one and can't say which. */
+export function freePort(): number {
+  using listener = Bun.listen({ hostname: "0.0.0.0", port: 0, socket: { data() {} } });
+  return listener.port;
+}
+
 /** What a program printed and how it ended. */
 export interface Ran {
   readonly exitCode: number;

@@ -3,7 +3,7 @@ import { describe, expect, setDefaultTimeout } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { encode } from "../swarm/bittorrent/bencode.ts";
-import { LIBTORRENT, PYTHON, run, testWith } from "./clients.ts";
+import { freePort, LIBTORRENT, PYTHON, run, testWith } from "./clients.ts";
 import { makeSample, type Sample, seed, type Seeding } from "./raw-peer.ts";
 import { temporaryDirectory } from "./site.ts";
 
@@ -136,6 +136,9 @@ describe("transmission", () => {
         "--download-dir",
         directory,
         "--no-portmap",
+        // All of them would take the same one.
+        "--port",
+        String(freePort()),
         swarm.path,
       ],
       { stdio: ["ignore", "pipe", "ignore"] },

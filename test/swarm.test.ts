@@ -8,7 +8,7 @@ import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { decode, type Dictionary } from "../swarm/bittorrent/bencode.ts";
 import { type Running, startBinary } from "./binary.ts";
-import { LIBTORRENT, PYTHON, run, testWith } from "./clients.ts";
+import { freePort, LIBTORRENT, PYTHON, run, testWith } from "./clients.ts";
 import { offsetBytes, settle, temporaryDirectory, writeSettled } from "./site.ts";
 import { ask, Wire } from "./wire.ts";
 
@@ -151,7 +151,7 @@ describe("A swarm", () => {
     writeFileSync(finished, "#!/bin/sh\nkill -TERM $PPID\n", { mode: 0o755 });
     await run([
       ...["transmission-cli", "--config-dir", home, "--download-dir", into],
-      ...["--no-portmap", "--finish", finished, path],
+      ...["--no-portmap", "--port", String(freePort()), "--finish", finished, path],
     ]);
     expect(readFileSync(join(into, "file")).equals(FILE)).toBe(true);
   });
@@ -163,9 +163,7 @@ describe("A swarm", () => {
     chmodSync(open, 0o755);
     const whitelist = join(open, "whitelist");
     writeFileSync(whitelist, `${infoHashOf(torrent).toString("hex")}\n`);
-    using free = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-    const { port } = free;
-    free.stop();
+    const port = freePort();
     const at = ["-i", "127.0.0.1", "-p", String(port), "-w", whitelist, "-d", "/"];
     const opentracker = Bun.spawn(["opentracker", ...at], {
       stdio: ["ignore", "ignore", "ignore"],
