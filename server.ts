@@ -36,8 +36,7 @@ import { Origin, type SwarmDesk } from "./swarm/origin.ts";
 export interface Site {
   readonly root: Root;
   readonly prefix: string;
-  /** Undefined: files and nothing about them. */
-  readonly swarm: SwarmAnswers | undefined;
+  readonly swarm: SwarmAnswers;
   readonly inFlight: InFlight;
   readonly log: Log;
   readonly lastCalls: LastCalls;
@@ -99,13 +98,13 @@ function answer(site: Site, exchange: Exchange): Response | Promise<Response> {
     using file = place;
     const { now } = exchange;
     // 3. A client may want the document about a file in its place.
-    const document = swarm?.negotiated(file, asking(exchange), now);
+    const document = swarm.negotiated(file, asking(exchange), now);
     if (document !== undefined) return document.then((plan) => respond(plan, exchange));
     // 4. Facts about a file become a plan, and the plan a response.
     const download = hasParameter(target.query, "download");
     const circumstances = { now, boundary: () => crypto.randomUUID(), download };
     const decided = plan(method, headers, file.representAt(now), circumstances);
-    const described = swarm?.describe(decided, file, exchange.request, now) ?? decided;
+    const described = swarm.describe(decided, file, exchange.request, now);
     return respondFromFile(described, file, exchange);
   }
   // 5. A listing is read, and everything else has a plan without facts.
@@ -125,7 +124,7 @@ function answerNowhere(
   target: Target,
   exchange: Exchange,
 ): Response | Promise<Response> {
-  const document = swarm?.elsewhere(target, asking(exchange));
+  const document = swarm.elsewhere(target, asking(exchange));
   if (document !== undefined) return document.then((plan) => respond(plan, exchange));
   return respond(planMethod(exchange.request.method) ?? planNowhere(target, prefix), exchange);
 }
@@ -161,7 +160,7 @@ async function main(args: readonly string[]): Promise<void> {
 }
 
 /** What one listener needs to know. */
-export type SiteOptions = Pick<
+type SiteOptions = Pick<
   Options,
   | "directory"
   | "dotfiles"
@@ -174,24 +173,20 @@ export type SiteOptions = Pick<
   | "negotiate"
 >;
 
-/** What one listener shares with others. */
-export interface Shared {
-  /** Undefined: this process listens alone. */
-  readonly lastCalls?: LastCalls;
-  /** Undefined: files are served and nothing about them. */
-  readonly desk?: SwarmDesk;
-}
-
-/** Answers at the port that the options name. Throws with one line for the operator. */
-export function open(
+/**
+ * Answers at the port that the options name. Throws with one line for the operator.
+ * Without `lastCalls` this process listens alone.
+ */
+function open(
   root: Root,
   options: SiteOptions,
   log: Log,
-  { lastCalls, desk }: Shared = {},
-): Bun.Server<undefined> {
+  desk: SwarmDesk,
+  lastCalls?: LastCalls,
+): Listening {
   const { prefix, url, mirrors, negotiate } = options;
   const fallback = () => `http://127.0.0.1:${server.port}`;
-  const swarm = desk && new SwarmAnswers({ desk, root, url, fallback, mirrors, negotiate });
+  const swarm = new SwarmAnswers({ desk, root, url, fallback, mirrors, negotiate });
   const site: Site = {
     ...{ root, prefix, swarm, log },
     inFlight: new InFlight(),
@@ -206,10 +201,31 @@ export function open(
     },
     lastCalls !== undefined,
   );
-  return server;
+  return { server, site };
+}
+
+/** What answers, and where. */
+interface Listening {
+  readonly server: Bun.Server<undefined>;
+  readonly site: Site;
 }
 
 const UNKNOWN = { method: "GET", url: "" };
+
+/** One process that does everything. `hasher`: the command for the one that hashes, if not this program. */
+export function openAlone(
+  root: Root,
+  options: Options,
+  log: Log,
+  tell: Log,
+  hasher?: readonly string[],
+): Listening & { readonly origin: Origin } {
+  const origin = new Origin({ ...options, root, log, tell, hasher });
+  const listening = open(root, options, log, origin);
+  const port = listening.server.port ?? options.port;
+  listenToPeers((where) => origin.listen(where), options, port, log);
+  return { ...listening, origin };
+}
 
 /** One process, or a supervisor and its workers, or one of those. */
 async function start(options: Options): Promise<void> {
@@ -219,19 +235,18 @@ async function start(options: Options): Promise<void> {
   if (sharedPort !== undefined) {
     const line = lineToSupervisor<DeskTopics>();
     const lastCalls = { called: false };
-    const shared = { lastCalls, desk: new RemoteDesk(line) };
-    const server = open(root, { ...options, port: sharedPort }, log, shared);
+    const desk = new RemoteDesk(line);
+    const { server } = open(root, { ...options, port: sharedPort }, log, desk, lastCalls);
     return obeySupervisor(server, lastCalls, line, options.grace);
   }
-  const origin = new Origin({ ...options, root, log, tell });
   const count = countWorkers(options.workers);
   let { port } = options;
   if (count === 1) {
-    const server = open(root, options, log, { desk: origin });
+    const { server } = openAlone(root, options, log, tell);
     port = server.port ?? port;
-    listenToPeers((where) => origin.listen(where), options, port, log);
     stopOnSignals(server, options.grace, tell);
   } else {
+    const origin = new Origin({ ...options, root, log, tell });
     port = await reservePort(options);
     listenToPeers((where) => origin.listen(where), options, port, log);
     const answers = deskAnswers(origin);

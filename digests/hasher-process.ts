@@ -25,7 +25,7 @@ const FIND_LIMIT = 2_000;
 
 export interface HasherOptions {
   /** This program again; other arguments are for tests. */
-  readonly command?: readonly string[];
+  readonly command?: readonly string[] | undefined;
   /** The state directory; undefined keeps nothing. */
   readonly directory: string | undefined;
   readonly log: (line: string) => void;

@@ -68,6 +68,8 @@ export interface OriginOptions {
   readonly seed: boolean;
   /** Whether every file is hashed, asked for or not. */
   readonly hash: boolean;
+  /** Command that starts the process that hashes; undefined: this program again. */
+  readonly hasher?: readonly string[] | undefined;
   /** For what went wrong. */
   readonly log: (line: string) => void;
   /** For what is going on. */
@@ -93,9 +95,9 @@ export class Origin implements SwarmDesk, Disposable {
   #looked = -Infinity;
 
   constructor(options: OriginOptions) {
-    const { root, state, announceInterval, log, tell } = options;
+    const { root, state, announceInterval, log, tell, hasher: command } = options;
     this.#options = options;
-    const hasher = new HasherProcess({ directory: state, log });
+    const hasher = new HasherProcess({ directory: state, log, command });
     this.#keeper = new DigestKeeper({ hasher, kept: state !== undefined, tell });
     const { path, symlinks, dotfiles } = root;
     if (options.hash) this.#keeper.crawl({ directory: path || sep, symlinks, dotfiles });

@@ -1,10 +1,11 @@
-/** A real server over a directory of its own, on a free port, in this process. */
+/** The whole program over a directory of its own, on free ports, in this process but for the hasher. */
 import { mkdtempSync, realpathSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { factsOf, type Identity, identityOf } from "../files/identity.ts";
 import { openRoot } from "../files/locate.ts";
-import { open, type SiteOptions } from "../server.ts";
+import { openAlone, type Site as ServedSite } from "../server.ts";
+import { type Options, parseCommandLine } from "../service/options.ts";
 
 export interface Site extends Disposable {
   readonly directory: string;
@@ -12,30 +13,37 @@ export interface Site extends Disposable {
   /** `http://127.0.0.1:PORT` */
   readonly origin: string;
   readonly server: Bun.Server<undefined>;
-  /** What was logged. */
+  /** What the server answers from. */
+  readonly served: ServedSite;
+  /** What was logged of things that went wrong. */
   readonly lines: string[];
 }
 
+const HASHER = [process.execPath, join(import.meta.dir, "../server.ts")];
+
+/** Options that aren't given are as on the command line `rangesrv DIR`. */
 export function startSite(
-  options: Partial<Omit<SiteOptions, "directory">> = {},
+  options: Partial<Omit<Options, "directory">> = {},
   directory = temporaryDirectory(),
 ): Site {
   const lines: string[] = [];
-  const all: SiteOptions = {
-    ...{ host: "127.0.0.1", port: 0, prefix: "/data/", dotfiles: false, symlinks: "inside" },
-    ...{ url: undefined, mirrors: [], negotiate: true },
-    ...{ directory, ...options },
-  };
-  const server = open(openRoot(directory, all), all, (line) => void lines.push(line));
+  const parsed = parseCommandLine(["--", directory], {});
+  if (parsed.kind !== "serve") throw new Error(parsed.kind);
+  const own = { host: "127.0.0.1", port: 0, seedPort: 0, negotiate: false };
+  const all: Options = { ...parsed.options, ...own, ...options };
+  const log = (line: string) => void lines.push(line);
+  const { server, site, origin } = openAlone(openRoot(directory, all), all, log, () => {}, HASHER);
   const port = server.port ?? 0;
   return {
     directory,
     port,
     origin: `http://127.0.0.1:${port}`,
     server,
+    served: site,
     lines,
     [Symbol.dispose]() {
       server.stop(true);
+      origin[Symbol.dispose]();
       rmSync(directory, { recursive: true, force: true });
     },
   };

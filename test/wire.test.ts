@@ -2,9 +2,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { appendFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { InFlight } from "../files/in-flight.ts";
-import { OpenFiles } from "../files/open-file.ts";
-import { serve, type Site as ServedSite } from "../server.ts";
+import { serve } from "../server.ts";
 import { offsetBytes, type Site, startSite, writeSettled } from "./site.ts";
 import { ask, Wire, type WireResponse } from "./wire.ts";
 
@@ -37,18 +35,23 @@ const VALIDATORS = {
 };
 const TEXT = { "content-type": "text/plain; charset=utf-8" };
 const FILE = { ...VALIDATORS, ...TEXT, "content-disposition": "inline" };
+/** On answers of the whole: where documents about the file are. */
+const WHOLE = {
+  ...FILE,
+  link: '<small.txt.meta4>; rel=describedby; type="application/metalink4+xml", <small.txt.torrent>; rel=describedby; type="application/x-bittorrent"',
+};
 const ERROR = { "accept-ranges": "bytes", ...TEXT };
 const LINE = (offset: number) => `${String(offset).padStart(15, "0")}\n`;
 
 test.each<[string, string, Record<string, string>, number, Record<string, string>, string]>([
-  ["whole", "GET", {}, 200, { ...FILE, "content-length": "64" }, SMALL.toString()],
-  ["HEAD", "HEAD", {}, 200, { ...FILE, "content-length": "64" }, ""],
+  ["whole", "GET", {}, 200, { ...WHOLE, "content-length": "64" }, SMALL.toString()],
+  ["HEAD", "HEAD", {}, 200, { ...WHOLE, "content-length": "64" }, ""],
   [
     "HEAD ignores Range",
     "HEAD",
     { Range: "bytes=0-1" },
     200,
-    { ...FILE, "content-length": "64" },
+    { ...WHOLE, "content-length": "64" },
     "",
   ],
   [
@@ -72,7 +75,7 @@ test.each<[string, string, Record<string, string>, number, Record<string, string
     "GET",
     { Range: "lines=1-2" },
     200,
-    { ...FILE, "content-length": "64" },
+    { ...WHOLE, "content-length": "64" },
     SMALL.toString(),
   ],
   [
@@ -128,6 +131,27 @@ test.each<[string, string, Record<string, string>, number, Record<string, string
   using site = startFilled();
   const response = await ask(site.port, method, "/data/small.txt", request);
   expect(observe(response)).toEqual({ status, fields, body, whole: true, dated: true });
+});
+
+test("A file whose digests are known has them in the fields of every answer about its bytes", async () => {
+  using site = startFilled();
+  while ((await ask(site.port, "GET", "/data/small.txt.sha256")).status !== 200);
+  const sha256 = new Bun.CryptoHasher("sha256").update(SMALL).digest("base64");
+  const digests = { "repr-digest": `sha-256=:${sha256}:`, digest: `SHA-256=${sha256}` };
+  const seen = [];
+  for (const request of [{}, { Range: "bytes=16-31" }, { "If-None-Match": "*" }]) {
+    seen.push(observe(await ask(site.port, "GET", "/data/small.txt", request)));
+  }
+  const answer = (status: number, fields: Record<string, string>, body: string) => ({
+    ...{ status, fields, body, whole: true, dated: true },
+  });
+  const whole = { "content-length": "64", "content-digest": digests["repr-digest"] };
+  const part = { "content-length": "16", "content-range": "bytes 16-31/64" };
+  expect(seen).toEqual([
+    answer(200, { ...WHOLE, ...digests, ...whole }, SMALL.toString()),
+    answer(206, { ...FILE, ...digests, ...part }, LINE(16)),
+    answer(304, VALIDATORS, ""),
+  ]);
 });
 
 // The runtime has Range code of its own for a 200 with a file: these rows hold it off.
@@ -466,30 +490,14 @@ test.each<[string, string, string]>([
 
 test("What nobody expects is answered with 500 and logged, and the answer names no path", async () => {
   using site = startFilled();
-  const lines: string[] = [];
-  const root = {
-    path: site.directory,
-    symlinks: "inside",
-    dotfiles: false,
-    openFiles: new OpenFiles(),
-  } as const;
-  const log = (line: string) => void lines.push(line);
-  const broken: ServedSite = {
-    root,
-    prefix: "/data/",
-    swarm: undefined,
-    inFlight: new InFlight(),
-    log,
-    lastCalls: { called: false },
-  };
   const request = new Request("http://x/data/small.txt");
   Object.defineProperty(request, "headers", {
     get() {
       throw new Error(`a fault in ${site.directory}`);
     },
   });
-  const response = await serve(broken, request, site.server);
-  expect([response.status, await response.text(), lines]).toEqual([
+  const response = await serve(site.served, request, site.server);
+  expect([response.status, await response.text(), site.lines]).toEqual([
     500,
     "This server failed to answer; its log says why\n",
     [`GET http://x/data/small.txt: Error: a fault in ${site.directory}`],
