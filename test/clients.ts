@@ -23,8 +23,8 @@ export function testWith(...programs: readonly string[]): typeof test {
     return test.skip as typeof test;
   }
   const fail = (label: string) => test(label, () => Promise.reject(new Error(reason)));
-  const failing = Object.assign(fail, { concurrent: fail, each: () => fail, if: () => failing });
-  return failing as unknown as typeof test;
+  const failing = Object.assign(fail, { each: () => fail, if: () => fail });
+  return Object.assign(failing, { concurrent: failing }) as unknown as typeof test;
 }
 
 /** A port that was free a moment ago, for programs that take one and can't say which. */

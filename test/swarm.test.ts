@@ -98,12 +98,18 @@ async function aria2c(into: string, ...args: readonly string[]): Promise<number>
   return exitCode;
 }
 
+/** Another name of the file, so that its swarm has no other members. Its torrent, when it is there. */
+async function share(name: string, origin = server.origin): Promise<Buffer> {
+  writeSettled(join(directory, name), FILE);
+  return await fetchDocument(origin, `/data/${name}.torrent`);
+}
+
 describe("A swarm", () => {
-  testWith("aria2c")("aria2c needs nothing but the torrent's URL", async () => {
+  testWith("aria2c").concurrent("aria2c needs nothing but the torrent's URL", async () => {
     const into = scratch();
-    const exitCode = await aria2c(into, `${server.origin}/data/file.torrent`);
-    const same = readFileSync(join(into, "file")).equals(FILE);
-    const torrent = await fetchDocument(server.origin, "/data/file.torrent");
+    const torrent = await share("alone");
+    const exitCode = await aria2c(into, `${server.origin}/data/alone.torrent`);
+    const same = readFileSync(join(into, "alone")).equals(FILE);
     const { complete, downloaded } = await scrape(server.origin, torrent);
     // This server's own seeder is the one that is complete; the client has left.
     expect({ exitCode, same, complete, downloaded }).toEqual({
@@ -114,26 +120,28 @@ describe("A swarm", () => {
     });
   });
 
-  testWith("aria2c")("aria2c fetches by a magnet link, and a folder", async () => {
+  testWith("aria2c").concurrent("aria2c fetches by a magnet link, and a folder", async () => {
     const [into, second] = [scratch(), scratch()];
-    const magnet = await fetchDocument(server.origin, "/data/file.magnet");
-    const exitCodes = [
-      await aria2c(into, magnet.toString().trim()),
-      await aria2c(second, `${server.origin}/data/folder.torrent`),
-    ];
+    await share("by-magnet");
+    const magnet = await fetchDocument(server.origin, "/data/by-magnet.magnet");
+    await fetchDocument(server.origin, "/data/folder.torrent");
+    const exitCodes = await Promise.all([
+      aria2c(into, magnet.toString().trim()),
+      aria2c(second, `${server.origin}/data/folder.torrent`),
+    ]);
     const same = [
-      readFileSync(join(into, "file")).equals(FILE),
+      readFileSync(join(into, "by-magnet")).equals(FILE),
       ...FOLDER.map(([path, bytes]) => readFileSync(join(second, "folder", path)).equals(bytes)),
     ];
     expect({ exitCodes, same }).toEqual({ exitCodes: [0, 0], same: [true, true, true, true] });
   });
 
-  testWith(LIBTORRENT)("libtorrent", async () => {
+  testWith(LIBTORRENT).concurrent("libtorrent", async () => {
     const into = scratch();
     const path = join(scratch(), "torrent");
-    writeFileSync(path, await fetchDocument(server.origin, "/data/file.torrent"));
+    writeFileSync(path, await share("by-libtorrent"));
     const { exitCode, stdout, stderr } = await run([PYTHON, PEER, path, into, "fetch"]);
-    const same = readFileSync(join(into, "file")).equals(FILE);
+    const same = readFileSync(join(into, "by-libtorrent")).equals(FILE);
     expect({ exitCode, stdout, stderr, same }).toEqual({
       exitCode: 0,
       stdout: "",
@@ -142,21 +150,21 @@ describe("A swarm", () => {
     });
   });
 
-  testWith("transmission-cli").if(ADDRESS !== undefined)("Transmission", async () => {
+  testWith("transmission-cli").concurrent.if(ADDRESS !== undefined)("Transmission", async () => {
     const [into, home] = [scratch(), scratch()];
     const path = join(scratch(), "torrent");
     const origin = `http://${ADDRESS}:${server.port}`;
-    writeFileSync(path, await fetchDocument(origin, "/data/file.torrent"));
+    writeFileSync(path, await share("by-transmission", origin));
     const finished = join(home, "finished");
     writeFileSync(finished, "#!/bin/sh\nkill -TERM $PPID\n", { mode: 0o755 });
     await run([
       ...["transmission-cli", "--config-dir", home, "--download-dir", into],
       ...["--no-portmap", "--port", String(freePort()), "--finish", finished, path],
     ]);
-    expect(readFileSync(join(into, "file")).equals(FILE)).toBe(true);
+    expect(readFileSync(join(into, "by-transmission")).equals(FILE)).toBe(true);
   });
 
-  testWith("aria2c", "opentracker")("finds the seeder at another tracker", async () => {
+  testWith("aria2c", "opentracker").concurrent("finds the seeder at another tracker", async () => {
     const torrent = await fetchDocument(server.origin, "/data/file.torrent");
     // Debian's opentracker tracks what it is told to, and is nobody when it reads it.
     const open = scratch();
@@ -197,7 +205,7 @@ describe("A swarm", () => {
     }
   });
 
-  testWith("aria2c")("without a seeder, peers fetch from the web seed", async () => {
+  testWith("aria2c").concurrent("without a seeder, peers fetch from the web seed", async () => {
     await using unseeded = await startBinary(["--host", "127.0.0.1", "--no-seed", directory]);
     const into = scratch();
     const torrent = dictionary(await fetchDocument(unseeded.origin, "/data/file.torrent"));
@@ -264,7 +272,7 @@ function startFlipping(port: number, at: number) {
 const METALINK = "application/metalink4+xml";
 
 describe("Repair", () => {
-  testWith("aria2c")(
+  testWith("aria2c").concurrent(
     "stock aria2c fetches nothing again but the piece with a wrong byte",
     async () => {
       await fetchDocument(server.origin, "/data/file.meta4");
@@ -282,7 +290,7 @@ describe("Repair", () => {
 });
 
 describe("Digests", () => {
-  test("are on answers about a file once they are known", async () => {
+  test.concurrent("are on answers about a file once they are known", async () => {
     await fetchDocument(server.origin, "/data/file.sha256");
     const whole = digest(FILE);
     const piece = digest(FILE.subarray(MIB, 2 * MIB));
@@ -315,7 +323,7 @@ describe("Digests", () => {
     ]);
   });
 
-  testWith("sha256sum")("are what sha256sum checks", async () => {
+  testWith("sha256sum").concurrent("are what sha256sum checks", async () => {
     const sums = await fetchDocument(server.origin, "/data/file.sha256");
     const path = join(scratch(), "sums");
     writeFileSync(path, sums);
@@ -323,7 +331,7 @@ describe("Digests", () => {
     expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: "file: OK\n" });
   });
 
-  testWith("curl")("that take their time are waited for by curl --retry", async () => {
+  testWith("curl").concurrent("that take their time are waited for by curl --retry", async () => {
     const own = scratch();
     const path = join(own, "long");
     writeFileSync(path, "");
@@ -352,7 +360,7 @@ describe("Digests", () => {
     });
   });
 
-  test("a file that has the name of a document is that file", async () => {
+  test.concurrent("a file that has the name of a document is that file", async () => {
     const own = scratch();
     for (const name of ["f", "f.torrent", "f.meta4.sha256"]) writeSettled(join(own, name), name);
     await using running = await startBinary(["--host", "127.0.0.1", own]);
@@ -370,7 +378,7 @@ describe("Digests", () => {
     ]);
   });
 
-  test("outlive a restart in the state directory, and torrents with them", async () => {
+  test.concurrent("outlive a restart in the state directory, and torrents with them", async () => {
     const [own, state] = [scratch(), scratch()];
     writeSettled(join(own, "f"), FILE);
     const args = ["--host", "127.0.0.1", "--state", state, own];
@@ -389,7 +397,7 @@ describe("Digests", () => {
   });
 });
 
-test("All workers know one swarm", async () => {
+test.concurrent("All workers know one swarm", async () => {
   await using running = await startBinary(["--host", "127.0.0.1", "--workers", "2", directory]);
   const torrent = await fetchDocument(running.origin, "/data/file.torrent");
   const infoHash = [...infoHashOf(torrent)]
