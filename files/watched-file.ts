@@ -8,10 +8,14 @@
  */
 import { fstatSync, readSync } from "node:fs";
 import type { OpenFile } from "./open-file.ts";
-import { isResident } from "./page-cache.ts";
+import { isResident, readResident } from "./page-cache.ts";
 import { isBeingWritten, isSameVersion, type Version, versionOf } from "./version.ts";
 
-/** How many samples, and their bytes: the first at the beginning of the file, the last at its end. */
+/**
+ * How many samples, and their bytes: the first at the beginning of the file, the last at its
+ * end. Two versions that agree in 95 of 100 places are told apart in 96 of 100 cases; with
+ * 16 samples it would be 56. They cost some 90 µs, once for each file that is being written.
+ */
 const SAMPLES = 64;
 const LENGTH = 64;
 
@@ -77,7 +81,8 @@ function stands(file: OpenFile, { position, bytes }: Sample): boolean {
 
 /** Undefined for what isn't in memory: what was just written is, and nobody waits for a disk here. */
 function read(file: OpenFile, position: number): Uint8Array | undefined {
-  if (!isResident(file, { start: position, end: position + LENGTH })) return undefined;
   const bytes = new Uint8Array(LENGTH);
+  if (readResident(file, bytes, position)) return bytes;
+  if (!isResident(file, { start: position, end: position + LENGTH })) return undefined;
   return bytes.subarray(0, readSync(file.descriptor, bytes, 0, LENGTH, position));
 }
