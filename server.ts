@@ -189,7 +189,7 @@ function open(
   const swarm = new SwarmAnswers({ desk, root, url, fallback, mirrors, negotiate });
   const site: Site = {
     ...{ root, prefix, swarm, log },
-    inFlight: new InFlight(),
+    inFlight: new InFlight(() => server.port ?? 0, log),
     lastCalls: lastCalls ?? { called: false },
   };
   const server = listen(

@@ -3,8 +3,9 @@
  * remembered one is used again only while the path still leads to the same version:
  * looking at it is one system call, opening it and asking where it is are four.
  */
-import { closeSync, readFileSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { represent, type Representation } from "../http/representation.ts";
+import { DESCRIPTOR_LIMIT } from "../os/descriptors.ts";
 import { type Identity, identityOf, realPathOf } from "./identity.ts";
 import { Seen } from "./look.ts";
 import type { Version } from "./version.ts";
@@ -67,11 +68,20 @@ export class OpenFile implements Disposable {
   /** Lets go; the last to do so closes it. */
   release(): void {
     this.#uses -= 1;
-    if (this.#uses === 0) closeSync(this.descriptor);
+    if (this.#uses === 0) close(this.descriptor);
   }
 
   [Symbol.dispose](): void {
     this.release();
+  }
+}
+
+/** A file system may report a failure; the descriptor is free all the same, and nothing was written. */
+function close(descriptor: number): void {
+  try {
+    closeSync(descriptor);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error)) throw error;
   }
 }
 
@@ -147,6 +157,5 @@ const MOST_REMEMBERED = 1024;
 
 function defaultCapacity(): number {
   if (process.platform !== "linux") return MOST_REMEMBERED / 8;
-  const limit = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1"))?.[1];
-  return Math.min(MOST_REMEMBERED, Math.floor(Number(limit ?? MOST_REMEMBERED) / 4));
+  return Math.min(MOST_REMEMBERED, Math.floor((DESCRIPTOR_LIMIT ?? MOST_REMEMBERED) / 4));
 }

@@ -130,7 +130,7 @@ function windowOf(content: Exclude<FileContent, { kind: "parts" }>): Window {
 function streamWindow({ start, end }: Window, file: OpenFile, exchange: Exchange): Blob {
   const { request, server, inFlight, now } = exchange;
   const peer = server.requestIP(request);
-  inFlight.watch(peer, file, now);
+  inFlight.watch(peer, file, end - start, now);
   request.signal.addEventListener("abort", () => inFlight.forget(peer));
   return Bun.file(pathOf(file)).slice(start, end);
 }

@@ -1,6 +1,11 @@
 /**
- * The TCP connections of this process, which the runtime can't end in the middle of a
- * response. Linux only; elsewhere nothing here has an effect.
+ * The TCP connections of this process as the kernel sees them: which there are, how far
+ * what they were sent has come, and how to end one in the middle of a response. The
+ * runtime has no call for any of it. Linux only; elsewhere no connection is found.
+ *
+ * A descriptor may be closed and its number given to another connection at any turn of
+ * the event loop. So each connection is known by the kernel's cookie for its socket,
+ * which is never given twice, and is compared at the moment its descriptor is used.
  */
 import { listDescriptors } from "./descriptors.ts";
 import { openLibc } from "./libc.ts";
@@ -11,66 +16,204 @@ export interface Peer {
   readonly port: number;
 }
 
+/** One connection. Its number is checked against its cookie by every function here. */
+export interface Connection {
+  readonly descriptor: number;
+  readonly cookie: bigint;
+}
+
+/** How far the bytes of a connection have come. */
+export interface Progress {
+  /** Bytes that the other end has acknowledged since the connection was made. */
+  readonly acknowledged: number;
+  /** Whether bytes wait in the kernel, or are on their way. */
+  readonly sending: boolean;
+  /** Milliseconds since anything went either way. */
+  readonly idle: number;
+}
+
 // The kernel's numbers on x64 and arm64.
 const AF_INET = 2;
+const AF_INET6 = 10;
+const LITTLE_ENDIAN = true;
 const SHUT_RDWR = 2;
 const SOL_SOCKET = 1;
 const SO_LINGER = 13;
+const SO_COOKIE = 57;
+const IPPROTO_TCP = 6;
+const TCP_INFO = 11;
+const FIONREAD = 0x541b;
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
 /** struct linger: on, for no time at all. What is queued is dropped and the peer gets a reset. */
 const DROP_QUEUE = new Int32Array([1, 0]);
 
-const SYMBOLS = {
+const libc = openLibc({
   getpeername: { args: ["int", "ptr", "ptr"], returns: "int" },
+  getsockname: { args: ["int", "ptr", "ptr"], returns: "int" },
+  getsockopt: { args: ["int", "int", "int", "ptr", "ptr"], returns: "int" },
+  ioctl: { args: ["int", "u64", "ptr"], returns: "int" },
+  send: { args: ["int", "ptr", "u64", "int"], returns: "i64" },
   setsockopt: { args: ["int", "int", "int", "ptr", "u32"], returns: "int" },
   shutdown: { args: ["int", "int"], returns: "int" },
-} as const;
+} as const);
 
-const libc = openLibc(SYMBOLS);
-
-/** Whether connections can be ended here. */
+/** Whether connections can be found and ended here. */
 export const CAN_END_CONNECTIONS = libc !== undefined;
 
 /** One spelling for a peer, whichever way its address was written. */
 export function peerKey({ address, port }: Peer): string {
   const [unscoped = ""] = address.split("%");
   const host = unscoped.includes(":") ? new URL(`http://[${unscoped}]`).hostname : unscoped;
-  return `${host}:${port}`;
+  // An IPv6 socket sees IPv4 clients at mapped addresses.
+  const mapped = /^\[::ffff:([0-9a-f]+):([0-9a-f]+)\]$/.exec(host);
+  if (mapped === null) return `${host}:${port}`;
+  const [high, low] = mapped.slice(1).map((group) => Number.parseInt(group, 16));
+  const bytes = [high, low].flatMap((group = 0) => [group >> 8, group & 0xff]);
+  return `${bytes.join(".")}:${port}`;
 }
 
-/** The open connections: descriptors by {@link peerKey}. Undefined when no descriptor is left to look with. */
-export function listConnections(): Map<string, number> | undefined {
-  const connections = new Map<string, number>();
-  const descriptors = listDescriptors();
-  if (libc === undefined || descriptors === undefined) return undefined;
-  const address = new Uint8Array(128);
-  const length = new Uint32Array(1);
-  for (const descriptor of descriptors) {
-    length[0] = address.length;
-    // Anything but a connected socket answers -1.
-    if (libc.getpeername(descriptor, address, length) !== 0) continue;
-    connections.set(peerKey(readSocketAddress(address)), descriptor);
-  }
-  return connections;
+/**
+ * The connections from each of `peers` to `port` of this machine: more than one when a
+ * client has the same port of its own to several addresses of it. Undefined when they
+ * can't be looked for now.
+ */
+export function findConnections(
+  port: number,
+  peers: ReadonlyMap<string, unknown>,
+): Map<string, Connection[]> | undefined {
+  const found = new Map<string, Connection[]>();
+  const ports = new Set(
+    [...peers.keys()].map((key) => Number(key.slice(key.lastIndexOf(":") + 1))),
+  );
+  const looked = eachConnection((descriptor) => {
+    if (!ports.has(view.getUint16(2))) return;
+    const key = peerKey(readPeer());
+    if (!peers.has(key) || localPort(descriptor) !== port) return;
+    const connection = identify(descriptor);
+    if (connection === undefined) return;
+    const others = found.get(key);
+    if (others === undefined) found.set(key, [connection]);
+    else others.push(connection);
+  });
+  return looked ? found : undefined;
+}
+
+/** Every connection to `port` of this machine. Undefined when they can't be looked for now. */
+export function listConnections(port: number): Connection[] | undefined {
+  const found: Connection[] = [];
+  const looked = eachConnection((descriptor) => {
+    if (localPort(descriptor) !== port) return;
+    const connection = identify(descriptor);
+    if (connection !== undefined) found.push(connection);
+  });
+  return looked ? found : undefined;
+}
+
+/** Undefined when the connection is gone. */
+export function progressOf(connection: Connection): Progress | undefined {
+  if (!isStill(connection) || !askInfo(connection.descriptor)) return undefined;
+  return {
+    acknowledged: readLong(BYTES_ACKED),
+    sending: info[UNACKED] !== 0 || info[NOTSENT_BYTES] !== 0,
+    idle: Math.min(...SINCE.map((place) => info[place] ?? 0)),
+  };
+}
+
+/** Bytes from the other end that this process has read. Undefined when the connection is gone. */
+export function bytesRead(connection: Connection): number | undefined {
+  const { descriptor } = connection;
+  if (!isStill(connection) || libc?.ioctl(descriptor, FIONREAD, unread) !== 0) return undefined;
+  return askInfo(descriptor) ? readLong(BYTES_RECEIVED) - (unread[0] ?? 0) : undefined;
 }
 
 /**
  * Ends a connection at once, and with it what the kernel has queued: after sendfile
  * that is the file's own pages, which show what the file has become.
  */
-export function endConnection(descriptor: number): void {
+export function endConnection(connection: Connection): void {
+  if (!isStill(connection)) return;
+  const { descriptor } = connection;
   libc?.setsockopt(descriptor, SOL_SOCKET, SO_LINGER, DROP_QUEUE, DROP_QUEUE.byteLength);
   libc?.shutdown(descriptor, SHUT_RDWR);
+}
+
+/** Sends `bytes` as far as they fit, and closes the connection behind them. The runtime finds it closed. */
+export function dismissConnection(connection: Connection, bytes: Uint8Array): void {
+  if (!isStill(connection)) return;
+  const { descriptor } = connection;
+  const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+  if (bytes.length > 0) libc?.send(descriptor, bytes, bytes.length, flags);
+  libc?.shutdown(descriptor, SHUT_RDWR);
+}
+
+/** struct tcp_info, by words of four bytes. */
+const info = new Uint32Array(64);
+const UNACKED = 24 / 4;
+/** Milliseconds since data was last sent and last received. */
+const SINCE = [44, 52].map((offset) => offset / 4);
+const BYTES_ACKED = 120 / 4;
+const BYTES_RECEIVED = 128 / 4;
+const NOTSENT_BYTES = 144 / 4;
+
+function askInfo(descriptor: number): boolean {
+  length[0] = info.byteLength;
+  return libc?.getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, info, length) === 0;
+}
+
+function readLong(place: number): number {
+  return (info[place] ?? 0) + (info[place + 1] ?? 0) * 2 ** 32;
+}
+
+const address = new Uint8Array(128);
+const view = new DataView(address.buffer);
+const length = new Uint32Array(1);
+const cookie = new BigUint64Array(1);
+const unread = new Int32Array(1);
+
+/** Calls `visit` with each connected socket, whose far end is in {@link view}. False when none can be listed. */
+function eachConnection(visit: (descriptor: number) => void): boolean {
+  const descriptors = libc === undefined ? undefined : listDescriptors();
+  if (descriptors === undefined) return false;
+  for (const descriptor of descriptors) {
+    length[0] = address.length;
+    // Anything but a connected socket answers -1.
+    if (libc?.getpeername(descriptor, address, length) !== 0) continue;
+    const family = view.getUint16(0, LITTLE_ENDIAN);
+    if (family === AF_INET || family === AF_INET6) visit(descriptor);
+  }
+  return true;
+}
+
+function localPort(descriptor: number): number | undefined {
+  length[0] = address.length;
+  const told = libc?.getsockname(descriptor, address, length) === 0;
+  return told ? view.getUint16(2) : undefined;
+}
+
+function identify(descriptor: number): Connection | undefined {
+  const cookie = cookieOf(descriptor);
+  return cookie === undefined ? undefined : { descriptor, cookie };
+}
+
+function isStill({ descriptor, cookie }: Connection): boolean {
+  return cookieOf(descriptor) === cookie;
+}
+
+function cookieOf(descriptor: number): bigint | undefined {
+  length[0] = cookie.byteLength;
+  const told = libc?.getsockopt(descriptor, SOL_SOCKET, SO_COOKIE, cookie, length) === 0;
+  return told ? cookie[0] : undefined;
 }
 
 /**
  * sockaddr_in:  family (2, this machine's order), port (2, network order), address (4)
  * sockaddr_in6: family (2), port (2), flow (4), address (16)
  */
-function readSocketAddress(bytes: Uint8Array): Peer {
-  const view = new DataView(bytes.buffer);
+function readPeer(): Peer {
   const port = view.getUint16(2);
-  if (view.getUint16(0, true) === AF_INET) {
-    return { address: bytes.subarray(4, 8).join("."), port };
+  if (view.getUint16(0, LITTLE_ENDIAN) === AF_INET) {
+    return { address: address.subarray(4, 8).join("."), port };
   }
   const groups = Array.from({ length: 8 }, (_, i) => view.getUint16(8 + 2 * i).toString(16));
   return { address: groups.join(":"), port };

@@ -1,13 +1,53 @@
-/** The descriptors that this process has open (Linux). */
-import { readdirSync } from "node:fs";
+/**
+ * The descriptors that this process has open, and how many it may have. Linux only;
+ * elsewhere none are told.
+ */
+import { closeSync, openSync, readdirSync, readFileSync, statSync } from "node:fs";
 
-/** Their numbers; undefined when none is left to look with. */
+const OWN = "/proc/self/fd";
+
+/** Given up for a moment to look at the others when all are taken. */
+let reserve: number | undefined;
+
+/** Keeps a descriptor, so that {@link listDescriptors} works when no other is left. */
+export function reserveDescriptor(): void {
+  reserve ??= attempt(() => openSync("/dev/null", "r"));
+}
+
+/** Their numbers; undefined when none is left to look with, or the system doesn't tell. */
 export function listDescriptors(): number[] | undefined {
+  const listed = attempt(() => readdirSync(OWN));
+  if (listed !== undefined || reserve === undefined) return listed?.map(Number);
+  closeSync(reserve);
+  reserve = undefined;
   try {
-    return readdirSync("/proc/self/fd").map(Number);
+    return attempt(() => readdirSync(OWN))?.map(Number);
+  } finally {
+    reserveDescriptor();
+  }
+}
+
+/** How many are open; undefined when that can't be told. Since Linux 6.2 no list of them is made for it. */
+export function countDescriptors(): number | undefined {
+  const counted = attempt(() => statSync(OWN).size) ?? 0;
+  return counted > 0 ? counted : listDescriptors()?.length;
+}
+
+/** How many this process may have open; undefined where the system doesn't tell. */
+export const DESCRIPTOR_LIMIT = readLimit();
+
+function readLimit(): number | undefined {
+  const limits = attempt(() => readFileSync("/proc/self/limits", "latin1")) ?? "";
+  const limit = /^Max open files\s+(\d+)/m.exec(limits)?.[1];
+  return limit === undefined ? undefined : Number(limit);
+}
+
+/** Undefined for what the system refuses. */
+function attempt<Result>(look: () => Result): Result | undefined {
+  try {
+    return look();
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (code === "EMFILE" || code === "ENFILE") return undefined;
+    if (error instanceof Error && "code" in error) return undefined;
     throw error;
   }
 }

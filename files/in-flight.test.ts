@@ -1,0 +1,58 @@
+/** What a file in flight that can't be looked at means: to its own downloads, and to the others. */
+import { expect, test } from "bun:test";
+import { closeSync, fstatSync, openSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { removeTemporaryDirectories, temporaryDirectory } from "../test/site.ts";
+import { InFlight } from "./in-flight.ts";
+import { OpenFile } from "./open-file.ts";
+
+/** Connections to one port, and the side of each that a client has. */
+async function connectTo(count: number) {
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  const closed: number[] = [];
+  const sockets = await Promise.all(
+    Array.from({ length: count }, (_, n) => {
+      const socket = { data() {}, close: () => void closed.push(n) };
+      return Bun.connect({ hostname: "127.0.0.1", port: listener.port, socket });
+    }),
+  );
+  const peers = sockets.map(({ localPort }) => ({ address: "127.0.0.1", port: localPort }));
+  return { listener, sockets, peers, closed };
+}
+
+function openFile(name: string): OpenFile {
+  const path = join(temporaryDirectory(), name);
+  writeFileSync(path, name);
+  const descriptor = openSync(path, "r");
+  return new OpenFile(descriptor, path, name, fstatSync(descriptor, { bigint: true }));
+}
+
+test("A file that can't be looked at ends its own downloads, with a line in the log", async () => {
+  const { listener, sockets, peers, closed } = await connectTo(3);
+  const lines: string[] = [];
+  const inFlight = new InFlight(
+    () => listener.port,
+    (line) => void lines.push(line),
+  );
+  const [broken, whole] = [openFile("broken"), openFile("whole")];
+  // The files came to rest long ago.
+  const now = Date.now() + 3_600_000;
+  inFlight.watch(peers[0]!, broken, 6, now);
+  inFlight.watch(peers[1]!, broken, 6, now);
+  inFlight.watch(peers[2]!, whole, 5, now);
+  // Looking at it fails from now on, as at a stale handle of NFS, and so does closing it.
+  closeSync(broken.descriptor);
+  broken.release();
+  while (closed.length < 2) await new Promise(setImmediate);
+  const seen = { lines, closed: closed.toSorted(), watched: inFlight.size };
+  for (const socket of sockets) socket.terminate();
+  listener.stop(true);
+  removeTemporaryDirectories();
+  expect(seen).toEqual({
+    lines: [`Cannot look at ${broken.path}, ending its 2 downloads: ${EBADF}`],
+    closed: [0, 1],
+    watched: 1,
+  });
+});
+
+const EBADF = "Error: EBADF: bad file descriptor, fstat";
