@@ -13,6 +13,7 @@ import { locate, openRoot, type Root } from "./files/locate.ts";
 import { type Asked, type Exchange, respond, respondFromFile } from "./files/respond.ts";
 import { plan, planMethod, planNowhere, planSlash } from "./http/plan.ts";
 import { hasParameter, parseTarget, type Target } from "./http/target.ts";
+import { limitConnections, MOST_SEEDED } from "./service/capacity.ts";
 import { banner, listen, listenToPeers, reservePort } from "./service/listen.ts";
 import { fail, type Log, log, print, printAnswer } from "./service/log.ts";
 import { type Options, parseCommandLine, USAGE } from "./service/options.ts";
@@ -220,7 +221,7 @@ export function openAlone(
   tell: Log,
   hasher?: readonly string[],
 ): Listening & { readonly origin: Origin } {
-  const origin = new Origin({ ...options, root, log, tell, hasher });
+  const origin = new Origin({ ...options, root, peers: MOST_SEEDED, log, tell, hasher });
   const listening = open(root, options, log, origin);
   const port = listening.server.port ?? options.port;
   listenToPeers((where) => origin.listen(where), options, port, log);
@@ -237,6 +238,7 @@ async function start(options: Options): Promise<void> {
     const lastCalls = { called: false };
     const desk = new RemoteDesk(line);
     const { server } = open(root, { ...options, port: sharedPort }, log, desk, lastCalls);
+    limitConnections(sharedPort, options.maxConnections, log);
     return obeySupervisor(server, lastCalls, line, options.grace);
   }
   const count = countWorkers(options.workers);
@@ -244,9 +246,10 @@ async function start(options: Options): Promise<void> {
   if (count === 1) {
     const { server } = openAlone(root, options, log, tell);
     port = server.port ?? port;
+    limitConnections(port, options.maxConnections, log);
     stopOnSignals(server, options.grace, tell);
   } else {
-    const origin = new Origin({ ...options, root, log, tell });
+    const origin = new Origin({ ...options, root, peers: MOST_SEEDED, log, tell });
     port = await reservePort(options);
     listenToPeers((where) => origin.listen(where), options, port, log);
     const answers = deskAnswers(origin);

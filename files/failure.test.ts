@@ -1,7 +1,7 @@
 /** What each failure is to a client: its status, what it is told, and whether it may try again. */
 import { expect, test } from "bun:test";
 import { NoAnswer } from "../os/line.ts";
-import { FileChanged, FileTooLarge, planFailure } from "./failure.ts";
+import { FileChanged, FileTooLarge, OutOfDescriptors, planFailure } from "./failure.ts";
 
 /** An error as the system makes it. */
 function coded(code: string): Error {
@@ -27,6 +27,7 @@ test.each<[string, unknown, (string | number | undefined)[]]>([
   ["not readable", coded("EACCES"), FORBIDDEN],
   ["not permitted", coded("EPERM"), FORBIDDEN],
   ["no descriptor in this process", coded("EMFILE"), EXHAUSTED],
+  ["no descriptor to spare", new OutOfDescriptors(), EXHAUSTED],
   ["no descriptor in the system", coded("ENFILE"), EXHAUSTED],
   ["no memory", coded("ENOMEM"), EXHAUSTED],
   ["no process or thread", coded("EAGAIN"), EXHAUSTED],

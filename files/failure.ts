@@ -8,6 +8,8 @@ import { NoAnswer } from "../os/line.ts";
 /** Seconds after which a client may try again when a resource has run out. */
 const RETRY_AFTER = { "retry-after": "1" };
 
+const EXHAUSTED = "This server is out of resources; try again";
+
 /** The answer to a request that `error` ended: 500 for what nobody expects. */
 export function planFailure(error: unknown): Plan {
   if (error instanceof FileChanged) {
@@ -33,9 +35,10 @@ export function planFailure(error: unknown): Plan {
       return refuse(403, "This server may not read that");
     case "EMFILE":
     case "ENFILE":
+      return refuse(503, EXHAUSTED, { ...RETRY_AFTER, connection: "close" });
     case "ENOMEM":
     case "EAGAIN":
-      return refuse(503, "This server is out of resources; try again", RETRY_AFTER);
+      return refuse(503, EXHAUSTED, RETRY_AFTER);
     default:
       return refuse(500, "This server failed to answer; its log says why");
   }
@@ -46,6 +49,11 @@ export class FileChanged extends Error {
   constructor() {
     super("The file changed while it was read");
   }
+}
+
+/** What is left is needed for connections and small answers. */
+export class OutOfDescriptors extends Error {
+  readonly code = "EMFILE";
 }
 
 /** The file has more bytes than the runtime can count. */

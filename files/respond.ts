@@ -11,8 +11,9 @@ import { readSync } from "node:fs";
 import { formatHttpDate } from "../http/date.ts";
 import type { Multipart } from "../http/multipart.ts";
 import { contentLength, type Plan, withoutContent } from "../http/plan.ts";
+import { isShortOfDescriptors } from "../os/descriptors.ts";
 import type { Window } from "../range.ts";
-import { FileChanged } from "./failure.ts";
+import { FileChanged, OutOfDescriptors } from "./failure.ts";
 import type { InFlight } from "./in-flight.ts";
 import { pathOf } from "./locate.ts";
 import type { OpenFile } from "./open-file.ts";
@@ -128,6 +129,7 @@ function windowOf(content: Exclude<FileContent, { kind: "parts" }>): Window {
 
 /** The runtime opens the file again by its descriptor, reads on its own and closes what it opened. */
 function streamWindow({ start, end }: Window, file: OpenFile, exchange: Exchange): Blob {
+  if (isShortOfDescriptors()) throw new OutOfDescriptors();
   const { request, server, inFlight, now } = exchange;
   const peer = server.requestIP(request);
   inFlight.watch(peer, file, end - start, now);

@@ -36,6 +36,29 @@ export function countDescriptors(): number | undefined {
 /** How many this process may have open; undefined where the system doesn't tell. */
 export const DESCRIPTOR_LIMIT = readLimit();
 
+/**
+ * Descriptors that are kept free when connections are taken: as many as the kernel may have
+ * waiting for the runtime to accept them, 512, and some for files.
+ */
+export function reservedOf(limit: number): number {
+  return Math.min(576, limit >> 2);
+}
+
+/** How many uses of a descriptor pass between two counts. */
+const UNCOUNTED = 16;
+let uses = 0;
+let isShort = false;
+
+/** Whether half of the reserve is used up; asked before a descriptor is taken for long. */
+export function isShortOfDescriptors(): boolean {
+  if (DESCRIPTOR_LIMIT === undefined) return false;
+  if (isShort || uses++ % UNCOUNTED === 0) {
+    const open = countDescriptors() ?? DESCRIPTOR_LIMIT;
+    isShort = open >= DESCRIPTOR_LIMIT - reservedOf(DESCRIPTOR_LIMIT) / 2;
+  }
+  return isShort;
+}
+
 function readLimit(): number | undefined {
   const limits = attempt(() => readFileSync("/proc/self/limits", "latin1")) ?? "";
   const limit = /^Max open files\s+(\d+)/m.exec(limits)?.[1];

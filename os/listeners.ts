@@ -1,6 +1,7 @@
 /**
- * Listeners that share a port: new connections can be kept from one that is about to
- * close. Linux only; elsewhere nothing here has an effect.
+ * Listeners: new connections can be kept from one of several that share a port and that
+ * is about to close, and from a process that has enough of them. Linux only; elsewhere
+ * nothing here has an effect.
  */
 import { ptr } from "bun:ffi";
 import { listDescriptors } from "./descriptors.ts";
@@ -8,11 +9,14 @@ import { openLibc } from "./libc.ts";
 
 // The kernel's numbers on x64 and arm64.
 const SOL_SOCKET = 1;
+const SO_ATTACH_FILTER = 26;
+const SO_DETACH_FILTER = 27;
 const SO_ACCEPTCONN = 30;
 const SO_ATTACH_REUSEPORT_CBPF = 51;
 const SO_DETACH_REUSEPORT_BPF = 68;
 
 const libc = openLibc({
+  getsockname: { args: ["int", "ptr", "ptr"], returns: "int" },
   getsockopt: { args: ["int", "int", "int", "ptr", "ptr"], returns: "int" },
   setsockopt: { args: ["int", "int", "int", "ptr", "u32"], returns: "int" },
 });
@@ -36,9 +40,7 @@ export function excludeListener(index: number, count: number): void {
       instruction(0x16, 0), // return A
     ].flat(),
   );
-  // struct sock_fprog: number of instructions (2), padding (6), their address (8)
-  const fprog = new BigUint64Array([BigInt(program.length / 2), BigInt(ptr(program))]);
-  libc?.setsockopt(listener, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, fprog, fprog.byteLength);
+  attach(listener, SO_ATTACH_REUSEPORT_CBPF, program);
 }
 
 /** New connections go to every listener again. */
@@ -48,19 +50,49 @@ export function excludeNoListener(): void {
   libc?.setsockopt(listener, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, new Int32Array(1), 4);
 }
 
+/**
+ * The kernel drops what new clients of `port` send, so that they try again by themselves,
+ * a second later and then less often, until {@link admitConnections}. A connection that is
+ * made already stays, and one that waits to be accepted does too.
+ */
+export function keepConnectionsOut(port: number): void {
+  const listener = findListener(port);
+  // Keep no byte of any packet.
+  const program = new Uint32Array(instruction(0x06, 0));
+  if (listener !== undefined) attach(listener, SO_ATTACH_FILTER, program);
+}
+
+/** New clients of `port` are answered again. */
+export function admitConnections(port: number): void {
+  const listener = findListener(port);
+  if (listener === undefined) return;
+  libc?.setsockopt(listener, SOL_SOCKET, SO_DETACH_FILTER, new Int32Array(1), 4);
+}
+
+function attach(listener: number, option: number, program: Uint32Array): void {
+  // struct sock_fprog: number of instructions (2), padding (6), their address (8)
+  const fprog = new BigUint64Array([BigInt(program.length / 2), BigInt(ptr(program))]);
+  libc?.setsockopt(listener, SOL_SOCKET, option, fprog, fprog.byteLength);
+}
+
 /** struct sock_filter: code (2), jump if true (1), jump if false (1), operand (4). */
 function instruction(code: number, operand: number, ifTrue = 0, ifFalse = 0): [number, number] {
   return [code | (ifTrue << 16) | (ifFalse << 24), operand];
 }
 
-/** The descriptor of the one socket of this process that listens. */
-function findListener(): number | undefined {
+/** The socket of this process that listens at `port`; a worker has but one that listens. */
+function findListener(port?: number): number | undefined {
   const accepts = new Int32Array(1);
+  const address = new Uint8Array(128);
   const length = new Uint32Array(1);
   return listDescriptors()?.find((descriptor) => {
     length[0] = accepts.byteLength;
     accepts[0] = 0;
     libc?.getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, accepts, length);
-    return accepts[0] === 1;
+    if (accepts[0] !== 1 || port === undefined) return accepts[0] === 1;
+    length[0] = address.byteLength;
+    const named = libc?.getsockname(descriptor, address, length) === 0;
+    // The port, in network order, stands behind the family in IPv4 and in IPv6.
+    return named && new DataView(address.buffer).getUint16(2) === port;
   });
 }

@@ -44,6 +44,8 @@ export interface Options extends TreeOptions, SwarmOptions {
   readonly workers: number | "auto";
   /** Whether every file is hashed from the start on, asked for or not. */
   readonly hash: boolean;
+  /** Connections that each process takes; undefined: as descriptors allow. */
+  readonly maxConnections: number | undefined;
   readonly quiet: boolean;
 }
 
@@ -64,6 +66,7 @@ Usage: rangesrv [options] DIR
   --prefix PATH        path that files are served below; / is allowed (/data/)
   --dotfiles           serve and list names that begin with a dot
   --symlinks POLICY    follow links that stay inside DIR, all or none (inside)
+  --max-connections N  of each process (16384, or what its descriptors allow)
   --grace SECONDS      time to finish what is in flight after SIGTERM (30)
   --workers N          processes on the port; auto: one a core, at most 8 (1)
   --state DIR          keep digests there ($STATE_DIRECTORY); --hash: all files
@@ -73,8 +76,7 @@ Usage: rangesrv [options] DIR
   --url URL            how clients reach this server, where a proxy hides it
   --mirror URL         the same files elsewhere; may be said more than once
   --no-negotiate       no Metalink for a file but by its own name
-  --quiet              print errors only
-  --help, --version    print this, or the version
+  --quiet              print errors only; --help: this; --version: which
 
 Example: rangesrv ./data     http://127.0.0.1:13000/data/NAME is ./data/NAME
 `;
@@ -83,6 +85,9 @@ const POLICIES: readonly SymlinkPolicy[] = ["inside", "all", "none"];
 
 /** Seconds: a tracker that isn't asked for a day knows nobody. */
 const LONGEST_INTERVAL = 86_400;
+
+/** What a kernel lets one process have open. */
+const MOST_CONNECTIONS = 1_048_576;
 
 /** Longest grace: what a timer can count. */
 const LONGEST_GRACE = 2_000_000;
@@ -111,6 +116,11 @@ export function parseCommandLine(
   const workers = values.workers === "auto" ? "auto" : toInteger(values.workers, 64);
   if (workers === undefined || workers === 0) {
     return mistake(`Cannot use workers "${values.workers}": not auto or 1 to 64`);
+  }
+  const most = values["max-connections"];
+  const maxConnections = most === undefined ? undefined : toInteger(most, MOST_CONNECTIONS);
+  if (most !== undefined && (maxConnections === undefined || maxConnections === 0)) {
+    return mistake(`Cannot use max connections "${most}": not 1 to ${MOST_CONNECTIONS}`);
   }
   const symlinks = POLICIES.find((policy) => policy === values.symlinks);
   if (symlinks === undefined) {
@@ -145,7 +155,19 @@ export function parseCommandLine(
   const { hash: all } = values;
   return {
     kind: "serve",
-    options: { ...tree, ...swarm, state, host, port, prefix, grace, workers, hash: all, quiet },
+    options: {
+      ...tree,
+      ...swarm,
+      state,
+      host,
+      port,
+      prefix,
+      grace,
+      workers,
+      maxConnections,
+      hash: all,
+      quiet,
+    },
   };
 }
 
@@ -204,6 +226,7 @@ function parse(args: readonly string[]) {
       symlinks: { type: "string", default: "inside" },
       grace: { type: "string", default: "30" },
       workers: { type: "string", default: "1" },
+      "max-connections": { type: "string" },
       state: { type: "string" },
       hash: { type: "boolean", default: false },
       "seed-port": { type: "string" },

@@ -70,6 +70,8 @@ export interface OriginOptions {
   readonly hash: boolean;
   /** Command that starts the process that hashes; undefined: this program again. */
   readonly hasher?: readonly string[] | undefined;
+  /** Connections of the seeder, at most. */
+  readonly peers: number;
   /** For what went wrong. */
   readonly log: (line: string) => void;
   /** For what is going on. */
@@ -103,7 +105,8 @@ export class Origin implements SwarmDesk, Disposable {
     if (options.hash) this.#keeper.crawl({ directory: path || sep, symlinks, dotfiles });
     this.#catalogue = new Catalogue(root, this.#keeper);
     this.#tracker = new Tracker(announceInterval === undefined ? {} : { announceInterval });
-    this.#seeder = options.seed ? new Seeder({ library: this.#catalogue, log }) : undefined;
+    const limits = { connections: options.peers };
+    this.#seeder = options.seed ? new Seeder({ library: this.#catalogue, log, limits }) : undefined;
   }
 
   /** Opens the port for peers: the one it got, or undefined when nothing is seeded. Throws what the system says. */

@@ -1,7 +1,8 @@
 /** The service unit as systemd reads it. The tools need no running systemd. */
-import { expect, setDefaultTimeout } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { boundsFor } from "../service/capacity.ts";
 import { binary } from "./binary.ts";
 import { run, testWith } from "./clients.ts";
 import { temporaryDirectory } from "./site.ts";
@@ -24,6 +25,11 @@ testWith("systemd-analyze")("systemd finds no fault in the unit", async () => {
   const { exitCode, stdout, stderr } = await run(["systemd-analyze", "verify", copy]);
   const about = `${stdout}${stderr}`.split("\n").filter((line) => line.includes("rangesrv"));
   expect({ exitCode, about }).toEqual({ exitCode: 0, about: [] });
+});
+
+test("the unit's descriptors allow the connections that are the default", () => {
+  const limit = /^LimitNOFILE=(\d+)$/m.exec(readFileSync(UNIT, "utf8"))?.[1];
+  expect(boundsFor(Number(limit), undefined).connections).toBe(16_384);
 });
 
 testWith("systemd-analyze")("the unit leaves little exposed", async () => {

@@ -45,6 +45,7 @@ function mistake(line: string): Ran {
 const SEE = "; see rangesrv --help";
 const PORT = `not 0 to 65535${SEE}`;
 const GRACE = `not whole seconds${SEE}`;
+const CONNECTIONS = `not 1 to 1048576${SEE}`;
 const POLICY = `not inside, all or none${SEE}`;
 const INTERVAL = `not 1 to 86400 seconds${SEE}`;
 const TRACKER = `not an http, https or udp URL${SEE}`;
@@ -82,6 +83,9 @@ const MISTAKES: [string[], string][] = [
   [["--grace", "1.5", ROOT], `Cannot use grace "1.5": ${GRACE}`],
   [["--grace=-1", ROOT], `Cannot use grace "-1": ${GRACE}`],
   [["--grace", "2000001", ROOT], `Cannot use grace "2000001": ${GRACE}`],
+  [["--max-connections", "0", ROOT], `Cannot use max connections "0": ${CONNECTIONS}`],
+  [["--max-connections", "all", ROOT], `Cannot use max connections "all": ${CONNECTIONS}`],
+  [["--max-connections", "1048577", ROOT], `Cannot use max connections "1048577": ${CONNECTIONS}`],
   [["--symlinks", "some", ROOT], `Cannot use symlinks "some": ${POLICY}`],
   [["--symlinks", "All", ROOT], `Cannot use symlinks "All": ${POLICY}`],
   [["--prefix", "", ROOT], `Cannot use prefix "": ${PREFIX}`],

@@ -1,0 +1,194 @@
+/**
+ * How many connections this process takes, and what it does when there are more. The
+ * runtime accepts whatever comes, and when no descriptor is left it tries again without
+ * end. So the process counts its descriptors, keeps some in reserve, and when it has as
+ * many connections as it takes
+ *
+ * - the kernel drops what new clients send, who then try again by themselves;
+ * - connections that are idle are closed, those first that have been so the longest. One
+ *   that was never answered is sent a 503: half a request, say.
+ *
+ * Connections that are being sent something are left alone. Linux only; elsewhere
+ * nothing here has an effect.
+ */
+import {
+  type Connection,
+  dismissConnection,
+  listConnections,
+  type Progress,
+  progressOf,
+} from "../os/connections.ts";
+import {
+  countDescriptors,
+  DESCRIPTOR_LIMIT,
+  reserveDescriptor,
+  reservedOf,
+} from "../os/descriptors.ts";
+import { admitConnections, keepConnectionsOut } from "../os/listeners.ts";
+import type { Log } from "./log.ts";
+
+/** Connections where descriptors allow more: a thousand clients with 16 each, 16 MiB idle. */
+const MOST_CONNECTIONS = 16_384;
+/** Descriptors of a process that serves nobody. */
+const OWN = 32;
+/** The seeder's peers, where descriptors allow. */
+const MOST_PEERS = 2000;
+
+/** From how many on there are too many. */
+export interface Bounds {
+  readonly connections: number;
+  /** Of all descriptors, whatever they are of. */
+  readonly descriptors: number;
+}
+
+/** What may be open when the process may have `limit` descriptors, and `wanted` connections are asked for. */
+export function boundsFor(limit: number, wanted: number | undefined): Bounds {
+  const reserved = reservedOf(limit);
+  const possible = Math.max(1, limit - reserved - OWN);
+  const connections = Math.min(wanted ?? MOST_CONNECTIONS, possible);
+  return { connections, descriptors: limit - reserved };
+}
+
+/** Connections of the seeder: an eighth of the descriptors at most. */
+export const MOST_SEEDED = Math.min(MOST_PEERS, (DESCRIPTOR_LIMIT ?? Infinity) / 8);
+
+/** What is to be done about the connections that there are. */
+export interface Verdict {
+  readonly isFull: boolean;
+  /** How many should be closed. */
+  readonly excess: number;
+  /** Whether descriptors are running out. */
+  readonly isUrgent: boolean;
+}
+
+/** Once it is full, it is so until a sixteenth is free again. */
+export function judge(open: Bounds, most: Bounds, wasFull: boolean): Verdict {
+  const enough = { connections: below(most.connections), descriptors: below(most.descriptors) };
+  const isUrgent = open.descriptors >= most.descriptors;
+  const reached = isUrgent || open.connections >= most.connections;
+  const excess = Math.max(
+    open.connections - enough.connections,
+    open.descriptors - enough.descriptors,
+  );
+  const isFull = reached || (wasFull && excess > 0);
+  return { isFull, excess: isFull ? excess : 0, isUrgent };
+}
+
+/**
+ * Milliseconds after which a connection is idle. Between two requests, and between two
+ * writes of a download, it isn't; one that was never answered has neither.
+ */
+function patience({ acknowledged }: Progress, isUrgent: boolean): number {
+  if (!isUrgent) return 1_000;
+  return acknowledged === 0 ? 0 : 100;
+}
+
+function below(most: number): number {
+  return most - Math.max(1, most >> 4);
+}
+
+/** Milliseconds between two looks: with plenty of room, and with little. */
+const SELDOM = 100;
+const OFTEN = 10;
+/** Looking at every connection in vain takes its time; it may have one part in this many of it all. */
+const SHARE = 50;
+/** Milliseconds between two times that the operator is told. */
+const TELL_EVERY = 60_000;
+
+/** Begins to watch over the connections to `port`, to the end of the process. */
+export function limitConnections(port: number, wanted: number | undefined, log: Log): void {
+  if (DESCRIPTOR_LIMIT === undefined) return;
+  const most = boundsFor(DESCRIPTOR_LIMIT, wanted);
+  if (wanted !== undefined && most.connections < wanted) {
+    log(`${DESCRIPTOR_LIMIT} descriptors allow ${most.connections} connections, not ${wanted}`);
+  }
+  reserveDescriptor();
+  new Capacity(port, most, log).begin();
+}
+
+class Capacity {
+  #isFull = false;
+  #told = -Infinity;
+  #isTold = false;
+  #dismissed = 0;
+
+  constructor(
+    readonly port: number,
+    readonly most: Bounds,
+    readonly log: Log,
+  ) {}
+
+  begin(): void {
+    const began = performance.now();
+    const before = this.#dismissed;
+    const next = this.#look();
+    // What waits to be accepted takes the places of those that were closed.
+    const isUseful = this.#dismissed > before;
+    const took = isUseful ? 0 : performance.now() - began;
+    setTimeout(() => this.begin(), Math.max(next, SHARE * took)).unref();
+  }
+
+  /** Answers with the milliseconds until the next look. */
+  #look(): number {
+    const descriptors = countDescriptors() ?? 0;
+    const most = Math.min(this.most.connections, this.most.descriptors);
+    // There aren't more connections than descriptors.
+    if (descriptors < most && !this.#isFull) return descriptors < most / 2 ? SELDOM : OFTEN;
+    const connections = listConnections(this.port);
+    if (connections === undefined) return OFTEN;
+    const open = { connections: connections.length, descriptors };
+    const { isFull, excess, isUrgent } = judge(open, this.most, this.#isFull);
+    if (isFull && !this.#isFull) this.#close(open);
+    if (excess > 0) this.#dismiss(connections, excess, isUrgent);
+    if (!isFull && this.#isFull) this.#reopen();
+    return OFTEN;
+  }
+
+  #close({ connections, descriptors }: Bounds): void {
+    this.#isFull = true;
+    keepConnectionsOut(this.port);
+    const now = performance.now();
+    this.#isTold = now - this.#told > TELL_EVERY;
+    if (!this.#isTold) return;
+    this.#told = now;
+    this.log(
+      `full: ${connections} connections (--max-connections ${this.most.connections}), ` +
+        `${descriptors} descriptors (of ${DESCRIPTOR_LIMIT}); new clients wait, idle ones are closed`,
+    );
+  }
+
+  #reopen(): void {
+    this.#isFull = false;
+    admitConnections(this.port);
+    if (this.#isTold) this.log(`no longer full; ${this.#dismissed} idle connections were closed`);
+    this.#dismissed = 0;
+  }
+
+  #dismiss(connections: readonly Connection[], excess: number, isUrgent: boolean): void {
+    const idle = connections.flatMap((connection) => {
+      const progress = progressOf(connection);
+      if (progress === undefined || progress.sending) return [];
+      return progress.idle >= patience(progress, isUrgent) ? [{ connection, progress }] : [];
+    });
+    idle.sort((a, b) => b.progress.idle - a.progress.idle);
+    for (const { connection, progress } of idle.slice(0, excess)) {
+      dismissConnection(connection, progress.acknowledged === 0 ? REFUSAL : NOTHING);
+      this.#dismissed++;
+    }
+  }
+}
+
+const REASON = "This server has all the connections that it takes; try again\n";
+const REFUSAL = Buffer.from(
+  [
+    "HTTP/1.1 503 Service Unavailable",
+    "Retry-After: 1",
+    "Connection: close",
+    "Content-Type: text/plain; charset=utf-8",
+    "X-Content-Type-Options: nosniff",
+    `Content-Length: ${REASON.length}`,
+    "",
+    REASON,
+  ].join("\r\n"),
+);
+const NOTHING = new Uint8Array();
