@@ -12,7 +12,6 @@ import {
 test.each<[string, Peer, string]>([
   ["IPv4", { address: "192.0.2.1", port: 80 }, "192.0.2.1:80"],
   ["IPv4 seen by an IPv6 socket", { address: "::ffff:192.0.2.1", port: 80 }, "192.0.2.1:80"],
-  ["the same in groups", { address: "0:0:0:0:0:ffff:c000:201", port: 80 }, "192.0.2.1:80"],
   ["IPv6", { address: "2001:DB8:0:0::1", port: 80 }, "[2001:db8::1]:80"],
   ["IPv6 with an interface", { address: "fe80::1%eth0", port: 80 }, "[fe80::1]:80"],
 ])("%s is one peer however it is written", (_, peer, key) => {

@@ -63,14 +63,11 @@ export const CAN_END_CONNECTIONS = libc !== undefined;
 
 /** One spelling for a peer, whichever way its address was written. */
 export function peerKey({ address, port }: Peer): string {
-  const [unscoped = ""] = address.split("%");
-  const host = unscoped.includes(":") ? new URL(`http://[${unscoped}]`).hostname : unscoped;
   // An IPv6 socket sees IPv4 clients at mapped addresses.
-  const mapped = /^\[::ffff:([0-9a-f]+):([0-9a-f]+)\]$/.exec(host);
-  if (mapped === null) return `${host}:${port}`;
-  const [high, low] = mapped.slice(1).map((group) => Number.parseInt(group, 16));
-  const bytes = [high, low].flatMap((group = 0) => [group >> 8, group & 0xff]);
-  return `${bytes.join(".")}:${port}`;
+  const dotted = /^(?:::ffff:)?(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (dotted !== undefined) return `${dotted}:${port}`;
+  const [unscoped] = address.split("%");
+  return `${new URL(`http://[${unscoped}]`).hostname}:${port}`;
 }
 
 /**
@@ -212,8 +209,13 @@ function cookieOf(descriptor: number): bigint | undefined {
  */
 function readPeer(): Peer {
   const port = view.getUint16(2);
-  if (view.getUint16(0, LITTLE_ENDIAN) === AF_INET) {
-    return { address: address.subarray(4, 8).join("."), port };
+  const isShort = view.getUint16(0, LITTLE_ENDIAN) === AF_INET;
+  // ::ffff:0:0/96
+  const isMapped =
+    view.getUint32(8) === 0 && view.getUint32(12) === 0 && view.getUint32(16) === 0xffff;
+  if (isShort || isMapped) {
+    const start = isShort ? 4 : 20;
+    return { address: address.subarray(start, start + 4).join("."), port };
   }
   const groups = Array.from({ length: 8 }, (_, i) => view.getUint16(8 + 2 * i).toString(16));
   return { address: groups.join(":"), port };
