@@ -49,7 +49,7 @@ test("A file that can't be looked at ends its own downloads, with a line in the 
   listener.stop(true);
   removeTemporaryDirectories();
   expect(seen).toEqual({
-    lines: [`Cannot look at ${broken.path}, ending its 2 downloads: ${EBADF}`],
+    lines: [`Cannot look at ${broken.path} (${EBADF}); ending its downloads: 2`],
     closed: [0, 1],
     watched: 1,
   });

@@ -181,7 +181,7 @@ export class InFlight {
 
   #report({ watched, readers }: Streamed, error: unknown): void {
     const { path } = watched.file;
-    this.log(`Cannot look at ${path}, ending its ${readers.size} downloads: ${String(error)}`);
+    this.log(`Cannot look at ${path} (${String(error)}); ending its downloads: ${readers.size}`);
   }
 
   #releaseComplete(now: number): void {
