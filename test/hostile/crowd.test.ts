@@ -15,9 +15,6 @@ const BODY = offsetBytes(24 * 1024 * 1024);
 /** Of a core, during the attack and a download of two seconds. Accepting in vain takes 40 to 60. */
 const MOST_PERCENT = 25;
 
-/** MiB: the process that hashes may be started meanwhile. */
-const SLACK = 96;
-
 /** Half a request on each of `count` connections, as many as the server lets in. */
 async function crowd(port: number, count: number): Promise<Wire[]> {
   const wires: Wire[] = [];
@@ -40,41 +37,36 @@ testWith("prlimit", "curl").each<[string, string[], string]>([
   const wrapper = ["prlimit", `--nofile=${LIMIT}:${LIMIT}`];
   await using server = await startBinary([...options, directory], wrapper);
   const got = join(temporaryDirectory(), "got");
-  const seen = await withstand(
-    server,
-    "small",
-    async () => {
-      const began = performance.now();
-      const before = processorSeconds(server.process.pid);
-      const rate = ["--limit-rate", "12M"];
-      const download = run(["curl", "-sS", ...rate, "-o", got, `${server.origin}/data/large`]);
-      while (Bun.file(got).size === 0) await new Promise(setImmediate);
-      const wires = await crowd(server.port, 2 * LIMIT);
-      await server.printed(line);
-      // It serves all the same, after a second or so for one that is kept out at first.
-      const { status, body } = await ask(server.port, "GET", "/data/small");
-      const { exitCode } = await download;
-      const elapsed = (performance.now() - began) / 1000;
-      const percent = (100 * (processorSeconds(server.process.pid) - before)) / elapsed;
-      const refused = wires.map((wire) => wire.begins()).filter((begun) => begun !== "");
-      for (const wire of wires) wire[Symbol.dispose]();
-      expect({
-        answered: [status, body.toString()],
-        exitCode,
-        whole: readFileSync(got).equals(BODY),
-        busy: percent <= MOST_PERCENT ? "little" : `${percent} %`,
-        refused: [...new Set(refused)],
-      }).toEqual({
-        answered: [200, "SMALL"],
-        exitCode: 0,
-        whole: true,
-        busy: "little",
-        refused: ["HTTP/1.1 503 Service Unavailable"],
-      });
-      await server.printed("no longer full");
-    },
-    SLACK,
-  );
+  const seen = await withstand(server, "small", async () => {
+    const began = performance.now();
+    const before = processorSeconds(server.process.pid);
+    const rate = ["--limit-rate", "12M"];
+    const download = run(["curl", "-sS", ...rate, "-o", got, `${server.origin}/data/large`]);
+    while (Bun.file(got).size === 0) await new Promise(setImmediate);
+    const wires = await crowd(server.port, 2 * LIMIT);
+    await server.printed(line);
+    // It serves all the same, after a second or so for one that is kept out at first.
+    const { status, body } = await ask(server.port, "GET", "/data/small");
+    const { exitCode } = await download;
+    const elapsed = (performance.now() - began) / 1000;
+    const percent = (100 * (processorSeconds(server.process.pid) - before)) / elapsed;
+    const refused = wires.map((wire) => wire.begins()).filter((begun) => begun !== "");
+    for (const wire of wires) wire[Symbol.dispose]();
+    expect({
+      answered: [status, body.toString()],
+      exitCode,
+      whole: readFileSync(got).equals(BODY),
+      busy: percent <= MOST_PERCENT ? "little" : `${percent} %`,
+      refused: [...new Set(refused)],
+    }).toEqual({
+      answered: [200, "SMALL"],
+      exitCode: 0,
+      whole: true,
+      busy: "little",
+      refused: ["HTTP/1.1 503 Service Unavailable"],
+    });
+    await server.printed("no longer full");
+  });
   expect(seen).toEqual(UNHARMED);
 });
 
@@ -84,29 +76,24 @@ testWith("prlimit")("A crowd of stalled downloads leaves descriptors for others"
   writeSettled(join(directory, "small"), "SMALL");
   const wrapper = ["prlimit", `--nofile=${LIMIT}:${LIMIT}`];
   await using server = await startBinary([directory], wrapper);
-  const seen = await withstand(
-    server,
-    "small",
-    async () => {
-      const wires = await Promise.all(
-        Array.from({ length: LIMIT }, async () => {
-          const wire = await Wire.connect(server.port);
-          wire.request("GET", "/data/large");
-          await wire.waitFor(1);
-          wire.pause();
-          return wire;
-        }),
-      );
-      await server.printed("full: ");
-      const answers = new Set(wires.map((wire) => wire.begins()));
-      for (const wire of wires) wire[Symbol.dispose]();
-      await server.printed("no longer full");
-      expect([...answers].toSorted()).toEqual([
-        "HTTP/1.1 200 OK",
-        "HTTP/1.1 503 Service Unavailable",
-      ]);
-    },
-    SLACK,
-  );
+  const seen = await withstand(server, "small", async () => {
+    const wires = await Promise.all(
+      Array.from({ length: LIMIT }, async () => {
+        const wire = await Wire.connect(server.port);
+        wire.request("GET", "/data/large");
+        await wire.waitFor(1);
+        wire.pause();
+        return wire;
+      }),
+    );
+    await server.printed("full: ");
+    const answers = new Set(wires.map((wire) => wire.begins()));
+    for (const wire of wires) wire[Symbol.dispose]();
+    await server.printed("no longer full");
+    expect([...answers].toSorted()).toEqual([
+      "HTTP/1.1 200 OK",
+      "HTTP/1.1 503 Service Unavailable",
+    ]);
+  });
   expect(seen).toEqual(UNHARMED);
 });
