@@ -9,6 +9,7 @@ import { segmentsBelow } from "../files/shared-content.ts";
 import { baseUrl } from "../http/base-url.ts";
 import type { Fields } from "../http/conditional.ts";
 import { asksForDigests, digestFields, readWantedDigests } from "../http/digest.ts";
+import { isForwarded } from "../http/forwarded.ts";
 import { wantsMetalink } from "../http/negotiate.ts";
 import { NOT_FOUND, type Plan, planMethod } from "../http/plan.ts";
 import { formatPath, type Target } from "../http/target.ts";
@@ -131,7 +132,8 @@ export class SwarmAnswers {
     if (refused !== undefined) return Promise.resolve(refused);
     const named = request.headers.get("host") ?? "";
     const host = named.length <= LONGEST_ADDRESS ? named : undefined;
-    return this.#options.desk.track(asked, host).then((bytes) => ({
+    const tracked = { ...asked, forwarded: isForwarded(request.headers) };
+    return this.#options.desk.track(tracked, host).then((bytes) => ({
       status: 200,
       fields: { "content-type": "text/plain" },
       content: { kind: "bytes", bytes: new Uint8Array(bytes) },

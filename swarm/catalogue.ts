@@ -11,7 +11,7 @@ import { type MadeTorrent, type Refused, refuseFiles } from "./bittorrent/torren
 import type { Subject } from "./documents/document.ts";
 import { type Found, KnownTorrents } from "./known-torrents.ts";
 import { lookAt, type Named, sharedFiles, torrentFiles, torrentOf } from "./named.ts";
-import type { Seed } from "./seeder/upload.ts";
+import type { Found as FoundSeed } from "./seeder/upload.ts";
 import type { Knowledge } from "./tracker/route.ts";
 
 /** What documents can be made of, or why they can't now, or can't at all. */
@@ -58,20 +58,26 @@ export class Catalogue {
     return KNOWLEDGE[(await this.#torrents.find(infoHash)).kind];
   }
 
-  /** What peers of a torrent can be given; undefined for one that wasn't made here, or whose files have changed. */
-  async find(infoHash: Uint8Array): Promise<Seed | undefined> {
+  /**
+   * What peers of a torrent can be given. Absent: it wasn't made here, or its files have
+   * changed. Later: the hasher is away or at work, or the disk fails.
+   */
+  async find(infoHash: Uint8Array): Promise<FoundSeed> {
     const found = await this.#torrents.find(infoHash);
-    if (found.kind !== "named") return undefined;
+    if (found.kind === "none") return { kind: "absent" };
+    if (found.kind === "lost") return { kind: "later" };
     const { named } = found;
     const obtained = await this.#obtain(named.job);
-    if (obtained.kind !== "known") return undefined;
+    if (obtained.kind === "too-large") return { kind: "absent" };
+    if (obtained.kind !== "known") return { kind: "later" };
     const made = torrentOf(named, obtained.digests.sha1Pieces);
     // A peer that names another torrent's hash must not be given this one's bytes.
     if (made.kind === "refused" || Buffer.compare(made.torrent.infoHash, infoHash) !== 0) {
-      return undefined;
+      return { kind: "absent" };
     }
     const content = new SharedContent(this.root, sharedFiles(named));
-    return { torrent: made.torrent, read: (start, end) => content.read({ start, end }) };
+    const read = (start: number, end: number) => content.read({ start, end });
+    return { kind: "seed", seed: { torrent: made.torrent, read } };
   }
 
   #obtain(job: Job, client?: string): Promise<Obtained<{ readonly sha1Pieces: Uint8Array }>> {

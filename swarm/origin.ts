@@ -18,6 +18,7 @@ import {
   parseAddress,
   seederAddress,
 } from "./bittorrent/address.ts";
+import { isDialable } from "./bittorrent/dialable.ts";
 import { Catalogue, type Described } from "./catalogue.ts";
 import {
   type Asked,
@@ -56,6 +57,10 @@ export interface OriginOptions {
   readonly root: Root;
   /** Of files; begins and ends with a slash. */
   readonly prefix: string;
+  /** What the server is bound to; undefined: all addresses. */
+  readonly host: string | undefined;
+  /** How clients reach it, where a proxy hides it. */
+  readonly url: string | undefined;
   /** Where digests are kept over a restart. */
   readonly state: string | undefined;
   /** The same files elsewhere: URLs that end in a slash. */
@@ -117,8 +122,11 @@ export class Origin implements SwarmDesk, Disposable {
     const { tracker, log } = this.#options;
     if (tracker !== undefined && Announcer.reaches(tracker)) {
       const { peerId } = this.#seeder;
-      const meet = (infoHash: Uint8Array, peer: KnownPeer) =>
-        void this.#seeder?.invite(infoHash, { ...peer, peerId: NOBODY });
+      const meet = (infoHash: Uint8Array, { hostname, port }: KnownPeer) => {
+        const address = parseAddress(hostname);
+        if (address === undefined) return;
+        this.#invite(infoHash, { address, port, peerId: NOBODY }, false);
+      };
       this.#announcer = new Announcer({ tracker, peerId, port, log, meet });
     }
     return port;
@@ -149,8 +157,10 @@ export class Origin implements SwarmDesk, Disposable {
     const policy = {
       knows: (infoHash: Uint8Array) => this.#catalogue.knows(infoHash),
       open: this.#options.openTracker,
-      meet: ({ infoHash, port, peerId }: Announce, address: Address) =>
-        void this.#seeder?.invite(infoHash, { hostname: formatAddress(address), port, peerId }),
+      meet: (announce: Announce, address: Address) => {
+        // What a proxy passes on comes from its own address.
+        if (!request.forwarded) this.#invite(announce.infoHash, { ...announce, address }, true);
+      },
     };
     const seeder = this.#endpoint(request.client, host);
     const { bytes } = await answerTracker(this.#tracker, policy, request, Date.now(), seeder);
@@ -161,6 +171,22 @@ export class Origin implements SwarmDesk, Disposable {
     this.#announcer?.[Symbol.dispose]();
     this.#seeder?.close();
     this.#keeper[Symbol.dispose]();
+  }
+
+  /** Has the seeder connect to a peer that another tracker named or that announced itself, if it may. */
+  #invite(
+    infoHash: Uint8Array,
+    peer: { readonly address: Address; readonly port: number; readonly peerId: Uint8Array },
+    announced: boolean,
+  ): void {
+    if (this.#seeder === undefined) return;
+    const { host, url } = this.#options;
+    const listed = Object.values(this.#interfaces()).flatMap((list) => list ?? []);
+    const own = listed.flatMap(({ address }) => parseAddress(address) ?? []);
+    const bound = host === undefined ? undefined : parseAddress(host);
+    if (!isDialable(peer, { own, bound, proxied: url !== undefined }, announced)) return;
+    const { address, port, peerId } = peer;
+    void this.#seeder.invite(infoHash, { hostname: formatAddress(address), port, peerId });
   }
 
   /**
@@ -193,8 +219,18 @@ export class Origin implements SwarmDesk, Disposable {
     const now = performance.now();
     if (now - this.#looked > INTERFACES_FOR) {
       this.#looked = now;
-      this.#seen = networkInterfaces();
+      this.#seen = lookAtInterfaces();
     }
     return this.#seen;
+  }
+}
+
+/** None where the system doesn't tell. */
+function lookAtInterfaces(): Interfaces {
+  try {
+    return networkInterfaces();
+  } catch (error) {
+    if (error instanceof Error && "code" in error) return {};
+    throw error;
   }
 }

@@ -43,7 +43,7 @@ export interface Seeding extends Disposable {
 /** A seeder of one torrent on a free port. */
 export function seed(
   sample: Sample,
-  options: Partial<SeederOptions> & { readonly read?: Seed["read"] } = {},
+  options: Partial<SeederOptions> & { readonly read?: Seed["read"]; readonly host?: string } = {},
 ): Seeding {
   const lines: string[] = [];
   const { read = (start: number, end: number) => sample.bytes.subarray(start, end) } = options;
@@ -52,12 +52,12 @@ export function seed(
     library: {
       find: async (infoHash) =>
         Buffer.compare(infoHash, sample.torrent.infoHash) === 0
-          ? { torrent: sample.torrent, read }
-          : undefined,
+          ? { kind: "seed", seed: { torrent: sample.torrent, read } }
+          : { kind: "absent" },
     },
     ...options,
   });
-  const port = seeder.listen({ host: "127.0.0.1", port: 0 });
+  const port = seeder.listen({ host: options.host ?? "127.0.0.1", port: 0 });
   return { seeder, port, lines, [Symbol.dispose]: () => seeder.close() };
 }
 
@@ -67,10 +67,10 @@ export class RawPeer implements Disposable {
   #wake: () => void = () => {};
   #socket: Bun.Socket<undefined> | undefined;
 
-  static async connect(port: number): Promise<RawPeer> {
+  static async connect(port: number, hostname = "127.0.0.1"): Promise<RawPeer> {
     const peer = new RawPeer();
     peer.#socket = await Bun.connect<undefined>({
-      hostname: "127.0.0.1",
+      hostname,
       port,
       socket: {
         data: (_socket, bytes) => {
@@ -85,8 +85,8 @@ export class RawPeer implements Disposable {
   }
 
   /** Connects and shakes hands; the handshake of the other end is read, its messages aren't. */
-  static async join(port: number, sample: Sample, id = "1"): Promise<RawPeer> {
-    const peer = await RawPeer.connect(port);
+  static async join(port: number, sample: Sample, id = "1", hostname?: string): Promise<RawPeer> {
+    const peer = await RawPeer.connect(port, hostname);
     peer.say(writeHandshake(sample.torrent.infoHash, peerId(id)));
     await peer.take(68);
     return peer;

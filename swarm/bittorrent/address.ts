@@ -37,12 +37,12 @@ export function formatAddress(address: Address): string {
 }
 
 export function isIPv4(address: Address): boolean {
-  return holds(MAPPED_PREFIX, 96, address);
+  return isWithin(MAPPED_PREFIX, 96, address);
 }
 
 /** Whether `address` means this very machine, whoever reads it. */
 export function isLoopback(address: Address): boolean {
-  return holds(LOOPBACK_IPV4, 104, address) || holds(LOOPBACK_IPV6, 128, address);
+  return isWithin(LOOPBACK_IPV4, 104, address) || isWithin(LOOPBACK_IPV6, 128, address);
 }
 
 /** Whose it is: an IPv4 address itself, the /64 of an IPv6 address; undefined for no address. */
@@ -57,8 +57,13 @@ export function compactAddress(address: Address): Uint8Array {
   return isIPv4(address) ? address.subarray(MAPPED) : address;
 }
 
+/** What one subscriber may have all of: an IPv4 address, or an IPv6 network of 64 bits. */
+export function sourceOf(address: Address): Uint8Array {
+  return isIPv4(address) ? address : address.subarray(0, 8);
+}
+
 /** Whether the first `bits` of both are the same. */
-function holds(network: Address, bits: number, address: Address): boolean {
+export function isWithin(network: Address, bits: number, address: Address): boolean {
   for (let at = 0; at < 16 && bits > 8 * at; at++) {
     const mask = 0xff << Math.max(0, 8 * (at + 1) - bits);
     if ((((network[at] ?? 0) ^ (address[at] ?? 0)) & mask & 0xff) !== 0) return false;
@@ -122,7 +127,7 @@ export function seederAddress(
   for (const { address: text, netmask, internal } of Object.values(interfaces).flatMap(present)) {
     const address = parseAddress(text);
     if (address === undefined || isIPv4(address) !== isIPv4(client)) continue;
-    if (holds(address, prefixLength(netmask), client)) return address;
+    if (isWithin(address, prefixLength(netmask), client)) return address;
     if (!internal && !isLinkLocal(address)) external ??= address;
   }
   return external;

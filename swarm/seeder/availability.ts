@@ -46,11 +46,6 @@ export class Availability {
     this.unclaimed = pieceCount;
   }
 
-  /** Pieces that nobody has and nobody was promised. */
-  get unclaimedCount(): number {
-    return this.unclaimed;
-  }
-
   /** Promises, over all pieces. */
   get promisedCount(): number {
     return this.promised;

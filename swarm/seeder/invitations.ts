@@ -1,9 +1,11 @@
 /**
  * Connecting to peers that told the tracker what they want. A client that looks for
  * the origin by itself loses seconds: libtorrent first tries uTP, then an encrypted
- * handshake, then a plain one, each a second or more after the other.
+ * handshake, then a plain one, each a second or more after the other. Where strangers
+ * send this server is bounded: by time, for each source of addresses, and in all.
  */
-import type { Upload } from "./upload.ts";
+import { parseAddress, sourceOf } from "../bittorrent/address.ts";
+import { Upload } from "./upload.ts";
 import type { Uploads } from "./uploads.ts";
 
 /** A peer as the tracker heard of it. */
@@ -16,47 +18,127 @@ export interface Invited {
 }
 
 /**
+ * Connects for an upload. May reject. What opens when `patience` is over is closed: a
+ * connection that is being made can't be given up.
+ */
+export type Dial = (
+  upload: Upload,
+  peer: Pick<Invited, "hostname" | "port">,
+  patience: AbortSignal,
+) => Promise<unknown>;
+
+/**
  * Milliseconds. A client whose own attempt is under way takes ours for a duplicate, and
  * may end both; that by uTP has been refused by then.
  */
 const DELAY = 250;
-/** Connections that are being made at a time. */
+/** Milliseconds for a connection to be made. */
+const PATIENCE = 3000;
+/** Connections that are being made at a time, in all and to one source. */
 const MOST_AT_A_TIME = 50;
-/** Peers that are remembered as tried. */
+const MOST_TO_ONE = 8;
+/** With those that were given up: the kernel tries for two minutes, and keeps a descriptor. */
+const MOST_PENDING = 200;
+/** Peers that are remembered as tried, in all and of one source. */
 const MOST_TRIED = 10_000;
+const MOST_TRIED_OF_ONE = 100;
+
+/** An IPv4 address, or an IPv6 network of 64 bits. */
+interface Source {
+  readonly tried: Set<string>;
+  dialing: number;
+  /** What waits until fewer connections are being made. */
+  readonly waiting: (() => void)[];
+  /** Whether one wasn't made in time. The others are spared the same. */
+  isSilent: boolean;
+}
 
 export class Invitations {
-  private readonly tried = new Set<string>();
-  private dialing = 0;
+  readonly #sources = new Map<string, Source>();
+  readonly #uploads: Uploads;
+  readonly #dial: Dial;
+  readonly #patience: number;
+  #tried = 0;
+  #dialing = 0;
+  #pending = 0;
 
-  /** `dial` connects for an upload; it may reject. */
-  constructor(
-    private readonly uploads: Uploads,
-    private readonly dial: (upload: Upload, hostname: string, port: number) => Promise<void>,
-  ) {}
+  constructor(uploads: Uploads, dial: Dial, patience = PATIENCE) {
+    this.#uploads = uploads;
+    this.#dial = dial;
+    this.#patience = patience;
+  }
 
   /** Connects unless the torrent isn't ours, the peer was tried of late, or `isWelcome` says no. Never rejects. */
   async invite(infoHash: Uint8Array, peer: Invited, isWelcome: () => boolean): Promise<void> {
-    const { hostname, port } = peer;
-    const name = `${Buffer.from(infoHash).toString("hex")} ${hostname} ${port}`;
-    if (this.dialing >= MOST_AT_A_TIME || this.tried.size >= MOST_TRIED) return;
-    if (this.tried.has(name) || !isWelcome()) return;
-    this.tried.add(name);
-    this.dialing++;
-    try {
-      const upload = await this.uploads.find(infoHash);
-      if (upload === undefined) return;
-      await Bun.sleep(DELAY);
-      if (isWelcome()) await this.dial(upload, hostname, port);
-    } catch {
-      // It can't be reached. It may still come to us.
-    } finally {
-      this.dialing--;
-    }
+    const source = this.#sourceOf(peer.hostname);
+    const name = `${Buffer.from(infoHash).toString("hex")} ${peer.hostname} ${peer.port}`;
+    if (source === undefined || source.isSilent || source.tried.has(name)) return;
+    if (source.tried.size >= MOST_TRIED_OF_ONE || this.#tried >= MOST_TRIED) return;
+    if (!isWelcome()) return;
+    source.tried.add(name);
+    this.#tried++;
+    const upload = await this.#uploads.find(infoHash);
+    if (!(upload instanceof Upload)) return;
+    await Bun.sleep(DELAY);
+    await takeTurn(source);
+    const isFull = this.#dialing >= MOST_AT_A_TIME || this.#pending >= MOST_PENDING;
+    if (isWelcome() && !isFull && !source.isSilent) await this.#connect(upload, peer, source);
+    endTurn(source);
   }
 
   /** Everyone may be tried again. */
   forget(): void {
-    this.tried.clear();
+    this.#tried = 0;
+    for (const [key, source] of this.#sources) {
+      source.tried.clear();
+      source.isSilent = false;
+      if (source.dialing === 0) this.#sources.delete(key);
+    }
   }
+
+  /** Ends when the connection is made, can't be made, or isn't made in time. */
+  async #connect(upload: Upload, peer: Invited, source: Source): Promise<void> {
+    const { promise: over, resolve: end } = Promise.withResolvers<void>();
+    const patience = new AbortController();
+    const timer = setTimeout(() => {
+      patience.abort();
+      source.isSilent = true;
+      end();
+    }, this.#patience);
+    this.#dialing++;
+    this.#pending++;
+    // It can't be reached, or it can't be in time. It may still come to us.
+    void this.#dial(upload, peer, patience.signal)
+      .catch(() => {})
+      .finally(() => {
+        this.#pending--;
+        end();
+      });
+    await over;
+    clearTimeout(timer);
+    this.#dialing--;
+  }
+
+  #sourceOf(hostname: string): Source | undefined {
+    const address = parseAddress(hostname);
+    if (address === undefined) return undefined;
+    const key = sourceOf(address).toHex();
+    const known = this.#sources.get(key);
+    if (known !== undefined) return known;
+    const source: Source = { tried: new Set(), dialing: 0, waiting: [], isSilent: false };
+    this.#sources.set(key, source);
+    return source;
+  }
+}
+
+async function takeTurn(source: Source): Promise<void> {
+  if (source.dialing < MOST_TO_ONE) source.dialing++;
+  else await new Promise<void>((resolve) => void source.waiting.push(resolve));
+}
+
+/** The next takes over, or one less is under way. */
+function endTurn(source: Source): void {
+  const next = source.waiting.shift();
+  if (next === undefined) source.dialing--;
+  else next();
 }

@@ -1,6 +1,9 @@
 /** The seeder on a real socket, with peers that say what a test wants. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { networkInterfaces } from "node:os";
 import { makeSample, peerId, RawPeer, type Sample, seed } from "../../test/raw-peer.ts";
+import type { Torrent } from "../bittorrent/torrent.ts";
+import type { Found } from "./upload.ts";
 import { BLOCK, writeHandshake } from "./wire.ts";
 
 // Limits of time are looked at once a second.
@@ -11,6 +14,8 @@ const sample = makeSample(5 * PIECE + 1000, PIECE);
 
 /** More pieces than one peer is shown at first. */
 const wide = makeSample(40 * PIECE, PIECE);
+
+const HAS_IPV6 = networkInterfaces()["lo"]?.some(({ family }) => family === "IPv6") ?? false;
 
 const ID = { unchoke: 1, have: 4, piece: 7, reject: 16, extended: 20 } as const;
 
@@ -287,6 +292,17 @@ describe("Whose connection ends", () => {
     expect([ended, await download(first, sample)]).toEqual([[true, true], true]);
   });
 
+  test.if(HAS_IPV6)("Not who has the id of another, at another address", async () => {
+    using seeding = seed(sample, { host: "::" });
+    using thief = await RawPeer.join(seeding.port, sample, "1", "::1");
+    using owner = await RawPeer.join(seeding.port, sample, "1", "127.0.0.1");
+    using again = await RawPeer.connect(seeding.port, "127.0.0.1");
+    again.say(writeHandshake(sample.torrent.infoHash, peerId("1")));
+    const ended = await again.closed();
+    thief[Symbol.dispose]();
+    expect([ended, await download(owner, sample)]).toEqual([true, true]);
+  });
+
   test("The peer comes again when it was gone", async () => {
     using seeding = seed(sample);
     const first = await RawPeer.join(seeding.port, sample, "1");
@@ -298,7 +314,7 @@ describe("Whose connection ends", () => {
   });
 
   test("More than a limit", async () => {
-    using seeding = seed(sample, { limits: { connectionsPerAddress: 2 } });
+    using seeding = seed(sample, { limits: { connectionsPerSource: 2 } });
     using one = await RawPeer.join(seeding.port, sample, "1");
     using two = await RawPeer.join(seeding.port, sample, "2");
     using three = await RawPeer.connect(seeding.port);
@@ -386,7 +402,9 @@ describe("Whom the tracker hears of", () => {
         const found = torrents.find(
           ({ torrent }) => Buffer.compare(torrent.infoHash, infoHash) === 0,
         );
-        return found && { torrent: found.torrent, read: () => new Uint8Array() };
+        if (found === undefined) return { kind: "absent" as const };
+        const { torrent } = found;
+        return { kind: "seed" as const, seed: { torrent, read: () => new Uint8Array() } };
       },
     };
     using seeding = seed(sample, { library });
@@ -447,7 +465,10 @@ describe("A torrent whose bytes changed", () => {
     const read = (start: number, end: number) =>
       fails ? fail(new Error("changed")) : sample.bytes.subarray(start, end);
     const library = {
-      find: async () => (finds++, { torrent: sample.torrent, read }),
+      find: async () => {
+        finds++;
+        return { kind: "seed" as const, seed: { torrent: sample.torrent, read } };
+      },
     };
     using seeding = seed(sample, { library });
     using one = await RawPeer.join(seeding.port, sample, "1");
@@ -464,24 +485,117 @@ describe("A torrent whose bytes changed", () => {
       ["No longer seeding sample: changed"],
     ]);
   });
+});
 
-  test("A library that fails is logged, and asked again", async () => {
-    let finds = 0;
-    const library = {
-      find: async () => {
-        finds++;
+describe("A torrent that can't be told now", () => {
+  const { torrent, bytes } = sample;
+  const found: Found = {
+    kind: "seed",
+    seed: { torrent, read: (start, end) => bytes.subarray(start, end) },
+  };
+
+  test.each<[string, () => Found, string[]]>([
+    ["its library says so", () => ({ kind: "later" }), []],
+    [
+      "its library fails",
+      () => {
         throw new Error("no descriptors left");
       },
+      [`Cannot seed ${torrent.infoHash.toHex()}: no descriptors left`],
+    ],
+  ])("%s: the peer waits, and downloads", async (_why, fail, lines) => {
+    let finds = 0;
+    const library = { find: async () => (finds++ === 0 ? fail() : found) };
+    using seeding = seed(sample, { library, limits: { lookAgain: 1 } });
+    using peer = await RawPeer.join(seeding.port, sample);
+    expect([await download(peer, sample), finds, seeding.lines]).toEqual([true, 2, lines]);
+  });
+
+  test("The peer is greeted meanwhile, and what it says is heard afterwards", async () => {
+    let now = 1000;
+    let isThere = false;
+    const seeded: Found = {
+      kind: "seed",
+      seed: { torrent: wide.torrent, read: () => new Uint8Array() },
+    };
+    const library = { find: async (): Promise<Found> => (isThere ? seeded : { kind: "later" }) };
+    using seeding = seed(wide, { library, now: () => now, limits: { lookAgain: 1 } });
+    using peer = await RawPeer.connect(seeding.port);
+    peer.say(writeHandshake(wide.torrent.infoHash, peerId("1")));
+    peer.say(request(39, 0, 10));
+    while (seeding.seeder.stats().connections === 0) await Bun.sleep(1);
+    now += 2001;
+    await peer.take(68);
+    isThere = true;
+    expect(tell(await peer.messageOf(ID.reject))).toEqual("reject 39 0 10");
+  });
+
+  test("Not for ever", async () => {
+    let now = 1000;
+    const library = { find: async (): Promise<Found> => ({ kind: "later" }) };
+    using seeding = seed(sample, { library, now: () => now, limits: { lookAgain: 1 } });
+    using peer = await RawPeer.connect(seeding.port);
+    peer.say(writeHandshake(torrent.infoHash, peerId("1")));
+    while (seeding.seeder.stats().connections === 0) await Bun.sleep(1);
+    now += 89_000;
+    await peer.take(68);
+    now += 1001;
+    expect(await peer.closed()).toEqual(true);
+  });
+});
+
+describe("A failure of our own", () => {
+  const broken = (what: string): Torrent =>
+    new Proxy(sample.torrent, {
+      get(torrent, name) {
+        if (name === what) throw new Error(`no ${what}`);
+        return Reflect.get(torrent, name);
+      },
+    });
+
+  test("in a connection ends that one, and is logged", async () => {
+    const torrent = broken("info");
+    const read = (start: number, end: number) => sample.bytes.subarray(start, end);
+    const library = {
+      find: async (): Promise<Found> => ({ kind: "seed", seed: { torrent, read } }),
     };
     using seeding = seed(sample, { library });
-    for (const id of ["1", "2"]) {
-      using peer = await RawPeer.connect(seeding.port);
-      peer.say(writeHandshake(sample.torrent.infoHash, peerId(id)));
-      await peer.closed();
-    }
-    const hash = Buffer.from(sample.torrent.infoHash).toString("hex");
-    const line = `Cannot seed ${hash}: no descriptors left`;
-    expect([finds, seeding.lines]).toEqual([2, [line, line]]);
+    using peer = await RawPeer.join(seeding.port, sample);
+    expect([await peer.closed(), seeding.lines]).toEqual([
+      true,
+      ["A peer's connection failed: no info"],
+    ]);
+  });
+
+  test("in what was heard, too", async () => {
+    const shared = { torrent: sample.torrent, read: () => new Uint8Array() };
+    const library = { find: async (): Promise<Found> => ({ kind: "seed", seed: shared }) };
+    using seeding = seed(sample, { library });
+    using peer = await RawPeer.join(seeding.port, sample);
+    await peer.messageOf(ID.have);
+    shared.torrent = broken("length");
+    peer.say(request(0, 0, 10));
+    expect([await peer.closed(), seeding.lines]).toEqual([
+      true,
+      ["A peer's connection failed: no length"],
+    ]);
+  });
+
+  test("in the clock, too", async () => {
+    let fails = false;
+    const now = () => {
+      if (fails) throw new Error("no clock");
+      return 1000;
+    };
+    using seeding = seed(sample, { now });
+    using peer = await RawPeer.join(seeding.port, sample);
+    fails = true;
+    while (seeding.lines.length === 0) await Bun.sleep(1);
+    fails = false;
+    expect([await download(peer, sample), seeding.lines[0]]).toEqual([
+      true,
+      "The seeder failed: no clock",
+    ]);
   });
 });
 

@@ -21,7 +21,6 @@ import {
   type Message,
   UNCHOKE,
   writeExtended,
-  writeHandshake,
   writeHave,
   writeReject,
 } from "./wire.ts";
@@ -32,6 +31,14 @@ export interface Seed {
   /** The bytes from `start` to `end`. Throws when they are no longer those of the torrent. */
   read(start: number, end: number): Promise<Uint8Array> | Uint8Array;
 }
+
+/** What came of looking for a torrent. */
+export type Found =
+  | { readonly kind: "seed"; readonly seed: Seed }
+  /** It wasn't made here, or there is no more of it. */
+  | { readonly kind: "absent" }
+  /** It can't be told now. */
+  | { readonly kind: "later" };
 
 /** Who we are on the wire. */
 export interface Self {
@@ -65,9 +72,8 @@ export class Upload {
     return { name: this.seed.torrent.name, peers: this.connections.size, bytes, repeated };
   }
 
-  /** Says who we are; the first thing on a connection. */
-  greet(connection: Connection, self: Self): void {
-    connection.say(writeHandshake(this.seed.torrent.infoHash, self.peerId));
+  get infoHash(): Uint8Array {
+    return this.seed.torrent.infoHash;
   }
 
   /** Takes a peer in that shook hands. */
@@ -198,6 +204,16 @@ export class Upload {
   pump(): void {
     if (this.isPumping) return;
     this.isPumping = true;
+    try {
+      this.showAndSend();
+    } catch (error) {
+      this.fail(error);
+    } finally {
+      this.isPumping = false;
+    }
+  }
+
+  private showAndSend(): void {
     const now = this.now();
     const isReady = (peer: number) => this.connections.get(peer)?.isReady ?? false;
     for (;;) {
@@ -209,7 +225,6 @@ export class Upload {
       if (turn === undefined || connection === undefined) break;
       this.sendBlock(connection, turn.block);
     }
-    this.isPumping = false;
   }
 
   private sendBlock(connection: Connection, block: Block): void {

@@ -1,70 +1,78 @@
 /** The torrents that someone downloads, found by info hash when the first peer comes. */
-import { type Seed, Upload } from "./upload.ts";
+import { type Found, Upload } from "./upload.ts";
 
 /** Where torrents are found by info hash (20 bytes). */
 export interface Library {
-  find(infoHash: Uint8Array): Promise<Seed | undefined>;
+  find(infoHash: Uint8Array): Promise<Found>;
 }
 
+/** An upload, or why there is none. */
+export type Search = Upload | Exclude<Found, { kind: "seed" }>["kind"];
+
 export class Uploads {
-  private readonly uploads = new Map<string, Upload>();
-  private readonly searches = new Map<string, Promise<Upload | undefined>>();
+  readonly #uploads = new Map<string, Upload>();
+  readonly #searches = new Map<string, Promise<Search>>();
+  readonly #library: Library;
+  readonly #log: (line: string) => void;
+  readonly #now: () => number;
 
-  constructor(
-    private readonly library: Library,
-    private readonly log: (line: string) => void,
-    private readonly now: () => number,
-  ) {}
-
-  get stats() {
-    return [...this.uploads.values()].map((upload) => upload.stats);
+  constructor(library: Library, log: (line: string) => void, now: () => number) {
+    this.#library = library;
+    this.#log = log;
+    this.#now = now;
   }
 
-  /** One search for all who ask meanwhile. Undefined: the torrent isn't ours. Never rejects. */
-  async find(infoHash: Uint8Array): Promise<Upload | undefined> {
+  get stats() {
+    return [...this.#uploads.values()].map((upload) => upload.stats);
+  }
+
+  /** One search for all who ask meanwhile. Never rejects. */
+  async find(infoHash: Uint8Array): Promise<Search> {
     const hash = Buffer.from(infoHash).toString("hex");
-    const known = this.uploads.get(hash) ?? this.searches.get(hash);
+    const known = this.#uploads.get(hash) ?? this.#searches.get(hash);
     if (known !== undefined) return await known;
-    const search = this.search(hash, infoHash);
-    this.searches.set(hash, search);
+    const search = this.#search(hash, infoHash);
+    this.#searches.set(hash, search);
     try {
       return await search;
     } finally {
-      this.searches.delete(hash);
+      this.#searches.delete(hash);
     }
   }
 
-  private async search(hash: string, infoHash: Uint8Array): Promise<Upload | undefined> {
+  async #search(hash: string, infoHash: Uint8Array): Promise<Search> {
     try {
-      const seed = await this.library.find(infoHash);
-      if (seed === undefined) return undefined;
-      const upload = new Upload(seed, this.now, (reason) => this.drop(hash, upload, reason));
-      this.uploads.set(hash, upload);
+      const found = await this.#library.find(infoHash);
+      if (found.kind !== "seed") return found.kind;
+      const upload = new Upload(found.seed, this.#now, (reason) =>
+        this.#drop(hash, upload, reason),
+      );
+      this.#uploads.set(hash, upload);
       return upload;
     } catch (error) {
-      this.log(`Cannot seed ${hash}: ${describe(error)}`);
-      return undefined;
+      this.#log(`Cannot seed ${hash}: ${describe(error)}`);
+      return "later";
     }
   }
 
-  /** The bytes aren't there any more: the torrent is looked up anew by whoever comes next. */
-  private drop(hash: string, upload: Upload, reason: unknown): void {
-    if (this.uploads.get(hash) !== upload) return;
-    this.uploads.delete(hash);
-    this.log(`No longer seeding ${upload.stats.name}: ${describe(reason)}`);
+  /** The bytes aren't there any more: the torrent is looked up anew when the next peer comes. */
+  #drop(hash: string, upload: Upload, reason: unknown): void {
+    if (this.#uploads.get(hash) !== upload) return;
+    this.#uploads.delete(hash);
+    this.#log(`No longer seeding ${upload.stats.name}: ${describe(reason)}`);
     upload.close();
   }
 
   /** What only time brings about. Forgets what nobody has wanted for a while. */
   tick(): void {
-    for (const [hash, upload] of this.uploads) {
-      if (upload.isForgotten()) this.uploads.delete(hash);
+    for (const [hash, upload] of this.#uploads) {
+      if (upload.isForgotten()) this.#uploads.delete(hash);
       else upload.pump();
     }
   }
 
   clear(): void {
-    this.uploads.clear();
+    this.#uploads.clear();
   }
 }
 

@@ -2,7 +2,7 @@
  * The peers of all swarms, in typed arrays: about 100 bytes a peer, and no more of
  * them than the limits say.
  */
-import { type Address, isIPv4 } from "../bittorrent/address.ts";
+import { type Address, sourceOf } from "../bittorrent/address.ts";
 import { enlarge, NONE, Slots } from "./slots.ts";
 import { equals, type Swarm } from "./swarms.ts";
 
@@ -208,9 +208,4 @@ export class Peers {
     this.#counted = enlarge(this.#counted, new Uint8Array(capacity));
     this.#positions = enlarge(this.#positions, new Uint32Array(capacity));
   }
-}
-
-/** What one subscriber may have all of: an IPv4 address, or an IPv6 network of 64 bits. */
-function sourceOf(address: Address): Uint8Array {
-  return isIPv4(address) ? address : address.subarray(0, 8);
 }

@@ -15,6 +15,8 @@ export interface TrackerRequest {
   readonly query: string;
   /** The address that the connection came from. */
   readonly client: string;
+  /** Whether that is a proxy's, which says so. */
+  readonly forwarded?: boolean;
 }
 
 /** What a request's URL asks a tracker, or undefined where it is about something else. */

@@ -1,0 +1,102 @@
+/**
+ * To which peers this server connects by itself. A peer's address and port are what a
+ * stranger said, so neither leads to this machine, to a link's own addresses, or to a
+ * port that services of the system listen at. An address that carries an IPv4 address
+ * (RFC 6052, RFC 3056, RFC 4380) is judged by that one.
+ */
+import { type Address, isWithin, parseAddress } from "./address.ts";
+
+/** Where this server stands. */
+export interface Standpoint {
+  /** Addresses of this machine. */
+  readonly own: readonly Address[];
+  /** The one address that the operator bound the server to; undefined: all, or a name. */
+  readonly bound: Address | undefined;
+  /** Whether a proxy may stand before it (`--url`). */
+  readonly proxied: boolean;
+}
+
+/**
+ * Whether a peer may be connected to. `announced`: it said so itself, over a connection
+ * from `address`; else another tracker named it.
+ */
+export function isDialable(
+  { address, port }: { readonly address: Address; readonly port: number },
+  { own, bound, proxied }: Standpoint,
+  announced: boolean,
+): boolean {
+  if (port < FIRST_USER_PORT || port > LAST_PORT) return false;
+  const reached = embedded(address);
+  if (isOneOf(NOBODY, reached)) return false;
+  const isOurs = isOneOf(NEAR, reached) || own.some((other) => equals(other, reached));
+  // Who binds a server to such an address wants peers on this machine.
+  if (isOurs) return !proxied && bound !== undefined && equals(bound, address);
+  // A proxy announces for its clients, and then this is its address and not theirs.
+  return !(announced && proxied && isOneOf(PRIVATE, reached));
+}
+
+/** RFC 6335 §6: those below need privileges to be listened at. */
+const FIRST_USER_PORT = 1024;
+const LAST_PORT = 65_535;
+
+interface Network {
+  readonly address: Address;
+  readonly bits: number;
+}
+
+function network(text: string): Network {
+  const [base = "", length = ""] = text.split("/");
+  const address = parseAddress(base);
+  if (address === undefined) throw new Error(`no network: ${text}`);
+  return { address, bits: Number(length) + (base.includes(":") ? 0 : 96) };
+}
+
+/** Unspecified, multicast, reserved and broadcast; and NAT64 of a network's own, which may embed anything. */
+const NOBODY = [
+  "0.0.0.0/8",
+  "224.0.0.0/4",
+  "240.0.0.0/4",
+  "::/128",
+  "ff00::/8",
+  "64:ff9b:1::/48",
+].map(network);
+/** This machine and its links. */
+const NEAR = ["127.0.0.0/8", "169.254.0.0/16", "::1/128", "fe80::/10"].map(network);
+/** RFC 1918, RFC 6598, RFC 4193, and what stood in its place before. */
+const PRIVATE = [
+  ...["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"],
+  ...["fc00::/7", "fec0::/10"],
+].map(network);
+
+/** Networks whose addresses carry an IPv4 address, the offset of its bytes, and what they are XORed with. */
+const CARRIERS: readonly { within: Network; at: number; xor: number }[] = [
+  // IPv4-compatible and IPv4-translated
+  { within: network("::/96"), at: 12, xor: 0 },
+  { within: network("::ffff:0:0:0/96"), at: 12, xor: 0 },
+  // NAT64, 6to4, Teredo
+  { within: network("64:ff9b::/96"), at: 12, xor: 0 },
+  { within: network("2002::/16"), at: 2, xor: 0 },
+  { within: network("2001::/32"), at: 12, xor: 0xff },
+];
+
+/** The IPv4 address that an address carries, or the address itself. */
+function embedded(address: Address): Address {
+  if (isOneOf(PLAIN, address)) return address;
+  const carrier = CARRIERS.find(({ within }) => isOneOf([within], address));
+  if (carrier === undefined) return address;
+  const carried = new Uint8Array(16);
+  carried.fill(0xff, 10, 12);
+  for (let n = 0; n < 4; n++) carried[12 + n] = (address[carrier.at + n] ?? 0) ^ carrier.xor;
+  return carried;
+}
+
+/** In a network of carriers, and none. */
+const PLAIN = ["::/128", "::1/128"].map(network);
+
+function isOneOf(networks: readonly Network[], address: Address): boolean {
+  return networks.some(({ address: base, bits }) => isWithin(base, bits, address));
+}
+
+function equals(one: Address, other: Address): boolean {
+  return isWithin(one, 128, other);
+}
