@@ -8,13 +8,14 @@ const sample = makeSample(1000, 1000);
 const { infoHash } = sample.torrent;
 
 /** Invites as a tracker would. `hostnames` are those whose ports are silent. */
-function inviting(silent: readonly string[], patience: number) {
+function inviting(silent: readonly string[], patience: number, fail = () => {}) {
   const dialed: string[] = [];
   const signals: AbortSignal[] = [];
-  const dial: Dial = async (_upload, { hostname, port }, signal) => {
+  const dial: Dial = (_upload, { hostname, port }, signal) => {
     dialed.push(`${hostname} ${port}`);
     signals.push(signal);
-    if (silent.includes(hostname)) await new Promise(() => {});
+    fail();
+    return silent.includes(hostname) ? new Promise(() => {}) : Promise.resolve();
   };
   const library = {
     find: async () => ({
@@ -73,6 +74,15 @@ test("One that isn't made in time is given up, and the others of its address are
     8,
     ["192.0.2.1 9001"],
   ]);
+});
+
+test("A dial that throws", async () => {
+  const { invite, dialed } = inviting([], 60_000, () => {
+    throw new RangeError("no port");
+  });
+  await invite("192.0.2.1", Number.NaN);
+  await invite("192.0.2.1", 2000);
+  expect(dialed).toEqual(["192.0.2.1 NaN", "192.0.2.1 2000"]);
 });
 
 test("Many peers of one address wait for each other", async () => {

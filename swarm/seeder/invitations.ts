@@ -107,16 +107,21 @@ export class Invitations {
     }, this.#patience);
     this.#dialing++;
     this.#pending++;
-    // It can't be reached, or it can't be in time. It may still come to us.
-    void this.#dial(upload, peer, patience.signal)
-      .catch(() => {})
-      .finally(() => {
-        this.#pending--;
-        end();
-      });
+    void this.#attempt(upload, peer, patience.signal).then(end);
     await over;
     clearTimeout(timer);
     this.#dialing--;
+  }
+
+  /** Never rejects, and may end long after it was given up. */
+  async #attempt(upload: Upload, peer: Invited, patience: AbortSignal): Promise<void> {
+    try {
+      await this.#dial(upload, peer, patience);
+    } catch {
+      // It can't be reached. It may still come to us.
+    } finally {
+      this.#pending--;
+    }
   }
 
   #sourceOf(hostname: string): Source | undefined {
