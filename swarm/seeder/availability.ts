@@ -1,113 +1,174 @@
-/** Which pieces the connected peers have, and which are on their way to one of them. */
+/**
+ * Which pieces the connected peers have, and which are on their way to one of them. A
+ * piece that never left from here counts as nobody's, whatever strangers say they have.
+ */
 
 /** A set of piece numbers, one bit each, in the order of BEP 3's bitfield. */
 export class PieceSet {
-  private readonly bits: Uint8Array;
-  private held = 0;
+  readonly #bits: Uint8Array;
+  #held = 0;
 
   constructor(readonly capacity: number) {
-    this.bits = new Uint8Array(Math.ceil(capacity / 8));
+    this.#bits = new Uint8Array(Math.ceil(capacity / 8));
   }
 
   get size(): number {
-    return this.held;
+    return this.#held;
   }
 
   has(piece: number): boolean {
-    return ((this.bits[piece >> 3] ?? 0) & (0x80 >> (piece & 7))) !== 0;
+    return ((this.#bits[piece >> 3] ?? 0) & (0x80 >> (piece & 7))) !== 0;
   }
 
   /** Whether it is new. */
   add(piece: number): boolean {
     if (this.has(piece)) return false;
-    this.bits[piece >> 3] = (this.bits[piece >> 3] ?? 0) | (0x80 >> (piece & 7));
-    this.held++;
+    this.#bits[piece >> 3] = (this.#bits[piece >> 3] ?? 0) | (0x80 >> (piece & 7));
+    this.#held++;
     return true;
   }
 
-  *[Symbol.iterator](): Iterator<number> {
-    for (let piece = 0; piece < this.capacity; piece++) if (this.has(piece)) yield piece;
+  /** Adds all of a bitfield of the right length; bits behind the last piece are left out. */
+  addAll(bitfield: Uint8Array): void {
+    const spare = 8 * this.#bits.length - this.capacity;
+    this.#held = 0;
+    for (let at = 0; at < this.#bits.length; at++) {
+      const mask = at === this.#bits.length - 1 ? (0xff << spare) & 0xff : 0xff;
+      const byte = (this.#bits[at] ?? 0) | ((bitfield[at] ?? 0) & mask);
+      this.#bits[at] = byte;
+      for (let rest = byte; rest !== 0; rest &= rest - 1) this.#held++;
+    }
+  }
+
+  /** Those of its pieces that `other` doesn't have. */
+  *without(other: PieceSet | undefined): Iterable<number> {
+    const taken = other === undefined ? undefined : other.#bits;
+    for (let at = 0; at < this.#bits.length; at++) {
+      const byte = (this.#bits[at] ?? 0) & ~(taken?.[at] ?? 0);
+      for (let bit = 0; bit < 8 && byte !== 0; bit++) {
+        if ((byte & (0x80 >> bit)) !== 0) yield 8 * at + bit;
+      }
+    }
   }
 }
 
 /** How often each piece is among the connected peers, and to how many it is promised. */
 export class Availability {
-  private readonly copies: Uint32Array;
-  private readonly promises: Uint32Array;
+  readonly #copies: Uint32Array;
+  readonly #promises: Uint32Array;
+  /** Pieces that left from here whole. */
+  readonly #sent: PieceSet;
   /** Pieces without a copy and without a promise. */
-  private unclaimed: number;
-  private promised = 0;
+  #unclaimed: number;
+  #promised = 0;
   /** Where the search for the next of them goes on: a file is read from its beginning. */
-  private cursor = 0;
+  #cursor = 0;
+  /** Pieces that may be looked at until more are allowed. */
+  #looks = 0;
 
   constructor(readonly pieceCount: number) {
-    this.copies = new Uint32Array(pieceCount);
-    this.promises = new Uint32Array(pieceCount);
-    this.unclaimed = pieceCount;
+    this.#copies = new Uint32Array(pieceCount);
+    this.#promises = new Uint32Array(pieceCount);
+    this.#sent = new PieceSet(pieceCount);
+    this.#unclaimed = pieceCount;
+  }
+
+  /** Pieces that nobody has and nobody was promised. */
+  get unclaimedCount(): number {
+    return this.#unclaimed;
   }
 
   /** Promises, over all pieces. */
   get promisedCount(): number {
-    return this.promised;
+    return this.#promised;
+  }
+
+  /** Whether a piece left from here whole. */
+  wasSent(piece: number): boolean {
+    return this.#sent.has(piece);
   }
 
   copiesOf(piece: number): number {
-    return this.copies[piece] ?? 0;
+    return this.#sent.has(piece) ? (this.#copies[piece] ?? 0) : 0;
   }
 
   isPromised(piece: number): boolean {
-    return (this.promises[piece] ?? 0) > 0;
+    return (this.#promises[piece] ?? 0) > 0;
   }
 
   /** Copies, and those on their way. */
   claimsOf(piece: number): number {
-    return (this.copies[piece] ?? 0) + (this.promises[piece] ?? 0);
+    return this.copiesOf(piece) + (this.#promises[piece] ?? 0);
   }
 
   addCopy(piece: number): void {
-    this.change(this.copies, piece, 1);
+    this.#change(piece, () => this.#add(this.#copies, piece, 1));
   }
 
   removeCopy(piece: number): void {
-    this.change(this.copies, piece, -1);
+    this.#change(piece, () => this.#add(this.#copies, piece, -1));
   }
 
   promise(piece: number): void {
-    this.promised++;
-    this.change(this.promises, piece, 1);
+    this.#promised++;
+    this.#change(piece, () => this.#add(this.#promises, piece, 1));
   }
 
   release(piece: number): void {
-    this.promised--;
-    this.change(this.promises, piece, -1);
+    this.#promised--;
+    this.#change(piece, () => this.#add(this.#promises, piece, -1));
   }
 
-  private change(counts: Uint32Array, piece: number, by: 1 | -1): void {
-    const before = this.claimsOf(piece);
+  /** A piece has left from here whole. */
+  send(piece: number): void {
+    this.#change(piece, () => this.#sent.add(piece));
+  }
+
+  #add(counts: Uint32Array, piece: number, by: 1 | -1): void {
     counts[piece] = (counts[piece] ?? 0) + by;
-    if (before === 0) this.unclaimed--;
-    if (before + by === 0) this.unclaimed++;
   }
 
-  /** The next piece that nobody has and nobody was promised. */
-  findUnclaimed(): number | undefined {
-    if (this.unclaimed === 0) return undefined;
-    while (this.claimsOf(this.cursor) !== 0) this.cursor = (this.cursor + 1) % this.pieceCount;
-    return this.cursor;
+  #change(piece: number, change: () => void): void {
+    const before = this.claimsOf(piece);
+    change();
+    const after = this.claimsOf(piece);
+    if (before === 0 && after > 0) this.#unclaimed--;
+    if (before > 0 && after === 0) this.#unclaimed++;
+  }
+
+  /** Bounds the searches until the next call: `looks` pieces are looked at. */
+  allow(looks: number): void {
+    this.#looks = looks;
+  }
+
+  /** The next piece that `suits`, that nobody has and nobody was promised. */
+  findUnclaimed(suits: (piece: number) => boolean): number | undefined {
+    if (this.#unclaimed === 0) return undefined;
+    while (this.claimsOf(this.#cursor) !== 0) this.#cursor = (this.#cursor + 1) % this.pieceCount;
+    let left = this.#unclaimed;
+    for (let step = 0; step < this.pieceCount && left > 0 && this.#looks > 0; step++) {
+      this.#looks--;
+      const piece = (this.#cursor + step) % this.pieceCount;
+      if (this.claimsOf(piece) !== 0) continue;
+      if (suits(piece)) return piece;
+      left--;
+    }
+    return undefined;
   }
 
   /** The piece with the fewest claims, of those that `suits` and that have at most `most`. */
   findRarest(most: number, suits: (piece: number) => boolean): number | undefined {
     let rarest: number | undefined;
     let fewest = most + 1;
-    for (let step = 0; step < this.pieceCount; step++) {
-      const piece = (this.cursor + step) % this.pieceCount;
+    for (let step = 0; step < this.pieceCount && fewest > 0 && this.#looks > 0; step++) {
+      this.#looks--;
+      const piece = (this.#cursor + step) % this.pieceCount;
       const claims = this.claimsOf(piece);
       if (claims >= fewest || !suits(piece)) continue;
       rarest = piece;
       fewest = claims;
     }
-    if (rarest !== undefined) this.cursor = (rarest + 1) % this.pieceCount;
+    if (rarest !== undefined) this.#cursor = (rarest + 1) % this.pieceCount;
     return rarest;
   }
 }

@@ -30,6 +30,8 @@ export class Connection {
   /** The peer's number for ut_metadata, when it has one. */
   metadataId: number | undefined;
   isReading = false;
+  /** Whether the peer said what it has. */
+  saidPieces = false;
   isClosed = false;
   private readonly messages: Uint8Array[] = [];
   private waiting = 0;

@@ -13,6 +13,10 @@ export interface Promised {
 export class Leecher {
   /** Pieces it has, as it says, or as was sent. */
   readonly has: PieceSet;
+  /** Those of them that it had when it came, as it says. Nobody saw it get them, so they count as no copies. */
+  brought: PieceSet | undefined;
+  /** Pieces that it got since: from here, or from others and known to be out. */
+  gained = 0;
   /** Pieces it was ever shown, and so may ask for. */
   readonly shown: PieceSet;
   /** Shown, not had, and counted as coming to it. */
@@ -29,6 +33,10 @@ export class Leecher {
   blockedSince: number | undefined;
   /** Milliseconds: it was shown something and didn't ask for it, so until then others come first. */
   passedOverUntil = 0;
+  /** How often that was so since it last took a piece. */
+  ignored = 0;
+  /** Milliseconds: when nothing was found for it, and 0 since something was. */
+  searchedAt = 0;
   /** How much more is shown to it than to others: it asks rarely, and nobody else feeds it. */
   boost = 1;
   /** Whether something was sent to it since it was last shown more. */
@@ -40,12 +48,12 @@ export class Leecher {
   constructor(
     readonly id: number,
     pieceCount: number,
-    now: number,
+    readonly joinedAt: number,
   ) {
     this.has = new PieceSet(pieceCount);
     this.shown = new PieceSet(pieceCount);
-    this.fedAt = now;
-    this.gainedAt = now;
+    this.fedAt = joinedAt;
+    this.gainedAt = joinedAt;
   }
 
   get isComplete(): boolean {
@@ -58,9 +66,26 @@ export class Leecher {
     return piece;
   }
 
+  /** Whether it has everything, and most of it came to it here: saying so is easy. */
+  get isProven(): boolean {
+    return this.isComplete && this.servedAt > 0 && 2 * this.gained > this.has.capacity;
+  }
+
   /** Whether it is to get something before another: who owes less, then who waited longer. */
   goesBefore(other: Leecher): boolean {
-    return this.debt === other.debt ? this.servedAt < other.servedAt : this.debt < other.debt;
+    return this.debt === other.debt ? this.turnAt < other.turnAt : this.debt < other.debt;
+  }
+
+  /** Who comes again has waited no longer than since then. */
+  private get turnAt(): number {
+    return Math.max(this.servedAt, this.joinedAt);
+  }
+
+  /** Takes in what it has as it comes. */
+  bring(bitfield: Uint8Array): void {
+    this.brought = new PieceSet(this.has.capacity);
+    this.brought.addAll(bitfield);
+    this.has.addAll(bitfield);
   }
 
   enqueue(block: Block): void {

@@ -86,6 +86,36 @@ describe("What is shown", () => {
   });
 });
 
+describe("What a peer says it has as it comes", () => {
+  test("is not shown to it, and others are shown it all the same", () => {
+    const seeding = seedingOf(3);
+    seeding.join(1, 0);
+    seeding.join(2, 0);
+    seeding.bring(1, Uint8Array.of(0b1100_0000));
+    expect(showAll(seeding, 0)).toEqual(["1:2", "2:0", "2:1"]);
+  });
+
+  test("is taken from what it was shown before", () => {
+    const seeding = seedingOf(3);
+    seeding.join(1, 0);
+    const before = showAll(seeding, 0);
+    seeding.bring(1, Uint8Array.of(0b1110_0000));
+    seeding.join(2, 0);
+    expect([before, showAll(seeding, 0)]).toEqual([
+      ["1:0", "1:1", "1:2"],
+      ["2:2", "2:0"],
+    ]);
+  });
+
+  test("makes it complete, whatever is behind the last piece", () => {
+    const seeding = seedingOf(3);
+    for (const peer of [1, 2]) seeding.join(peer, 0);
+    seeding.bring(1, Uint8Array.of(0xff));
+    seeding.bring(2, Uint8Array.of(0b0101_1111));
+    expect([seeding.isComplete(1), seeding.isComplete(2)]).toEqual([true, false]);
+  });
+});
+
 describe("What may be asked for", () => {
   test("Only what was shown, at most so many blocks", () => {
     const seeding = seedingOf(1000);
@@ -225,6 +255,10 @@ interface Behaviour {
   readonly silent?: readonly number[];
   /** Peers that say they have everything, and give nothing. */
   readonly liars?: readonly number[];
+  /** Peers that do so for a moment, every now and then. */
+  readonly leavers?: readonly number[];
+  /** Peers that leave and come again every now and then. */
+  readonly returning?: readonly number[];
   /** Peers that ask but once a second, for all that they were shown by then. */
   readonly pulsing?: readonly number[];
   /** Step at which a peer comes, and at which it goes. */
@@ -255,6 +289,7 @@ function runSwarm(behaviour: Behaviour) {
       !is(behaviour.stuck, peer) &&
       !is(behaviour.silent, peer) &&
       !is(behaviour.liars, peer) &&
+      !is(behaviour.leavers, peer) &&
       goes[peer] === undefined,
   );
   const gain = (peer: number, piece: number, step: number) => {
@@ -270,9 +305,13 @@ function runSwarm(behaviour: Behaviour) {
       uploads[from] = undefined;
     }
     if (uploads[from] !== undefined) return;
-    const cut = [behaviour.isolated, behaviour.selfish, behaviour.liars, behaviour.stuck];
+    const { isolated, selfish, liars, leavers, stuck, silent } = behaviour;
+    const cut = [isolated, selfish, liars, leavers, stuck, silent];
     if (cut.some((list) => is(list, from))) return;
-    const to = [...here].filter((peer) => peer !== from && !is(behaviour.isolated, peer));
+    // Clients soon give to those alone that give (tit for tat).
+    const to = [...here].filter(
+      (peer) => peer !== from && (is(selfish, peer) || !cut.some((list) => is(list, peer))),
+    );
     const receiver = to[random(to.length)];
     if (receiver === undefined) return;
     const coming = uploads.flatMap((other) => (other?.to === receiver ? [other.piece] : []));
@@ -288,7 +327,16 @@ function runSwarm(behaviour: Behaviour) {
       if ((comes[peer] ?? 0) === step) {
         here.add(peer);
         seeding.join(peer, step * STEP);
-        if (is(behaviour.liars, peer)) {
+        if (is(behaviour.liars, peer) || is(behaviour.leavers, peer)) {
+          for (let piece = 0; piece < pieces; piece++) seeding.gain(peer, piece, step * STEP);
+        }
+      }
+      const isBack = is(behaviour.leavers, peer) || is(behaviour.returning, peer);
+      if (isBack && step % 200 === 199) {
+        seeding.leave(peer, step * STEP);
+        seeding.join(peer, step * STEP);
+        shown[peer]?.splice(0);
+        if (is(behaviour.leavers, peer)) {
           for (let piece = 0; piece < pieces; piece++) seeding.gain(peer, piece, step * STEP);
         }
       }
@@ -336,6 +384,8 @@ function atMost(figure: number, most: number): number {
   return figure <= most ? most : figure;
 }
 
+const HUNDRED = Array.from({ length: 100 }, (_, peer) => peer);
+
 describe("A model swarm", () => {
   test.each<[string, Behaviour, { finished: number; copies: number; time: number }]>([
     ["one peer", { peers: 1 }, { finished: 1, copies: 1, time: 1 }],
@@ -379,7 +429,47 @@ describe("A model swarm", () => {
       { peers: 8, silent: [0, 5] },
       { finished: 6, copies: 1.2, time: 3 },
     ],
-    ["four and a liar", { peers: 5, liars: [0] }, { finished: 4, copies: 4, time: 4 }],
+    ["four and a liar", { peers: 5, liars: [0] }, { finished: 4, copies: 1.2, time: 1.2 }],
+    [
+      "sixteen and three liars",
+      { peers: 19, liars: [0, 1, 2] },
+      { finished: 16, copies: 1.2, time: 1.2 },
+    ],
+    [
+      "sixteen and one that says it has all, and leaves, again and again",
+      { peers: 17, leavers: [0] },
+      { finished: 16, copies: 1.2, time: 1.2 },
+    ],
+    [
+      "four and a hundred liars",
+      { peers: 104, liars: HUNDRED },
+      { finished: 4, copies: 1.2, time: 1.2 },
+    ],
+    [
+      "four and a hundred that say they have all, and leave, again and again",
+      { peers: 104, leavers: HUNDRED },
+      { finished: 4, copies: 1.2, time: 1.2 },
+    ],
+    [
+      "four and a hundred that are silent",
+      { peers: 104, silent: HUNDRED },
+      { finished: 4, copies: 1.5, time: 2 },
+    ],
+    [
+      "four and a hundred that are silent and come again",
+      { peers: 104, silent: HUNDRED, returning: HUNDRED },
+      { finished: 4, copies: 1.5, time: 2 },
+    ],
+    [
+      "four and a hundred that read nothing",
+      { peers: 104, stuck: HUNDRED },
+      { finished: 4, copies: 1.5, time: 2 },
+    ],
+    [
+      "four and a hundred that read nothing and come again",
+      { peers: 104, stuck: HUNDRED, returning: HUNDRED },
+      { finished: 4, copies: 2, time: 3 },
+    ],
     [
       "eight, three of them leave",
       { peers: 8, goes: { 0: 200, 1: 300, 2: 400 } },

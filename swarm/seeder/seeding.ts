@@ -40,6 +40,12 @@ export interface Turn {
 /** Milliseconds after which time alone may change what is shown. */
 const SHOW_AGAIN = 50;
 
+/** Times that a peer ignores what it is shown after which asking no longer brings it back at once. */
+const TOO_OFTEN = 3;
+
+/** Pieces that are looked at whenever it is thought over what to show: a millisecond's worth. */
+const MOST_LOOKS = 2 ** 17;
+
 /** Peers that are complete for each that isn't, when the others are the last of their swarm. */
 const LAST = 7;
 
@@ -88,8 +94,8 @@ export class Seeding {
     this.isChanged = true;
     this.underWay.delete(leecher);
     for (const piece of leecher.promised.keys()) this.availability.release(piece);
-    for (const piece of leecher.has) this.availability.removeCopy(piece);
-    if (leecher.isComplete) this.completions.push(now);
+    for (const piece of leecher.has.without(leecher.brought)) this.availability.removeCopy(piece);
+    if (leecher.isProven) this.completions.push(now);
     const { remembered } = this.tuning;
     while (now - (this.completions[0] ?? now) >= remembered) this.completions.shift();
   }
@@ -100,8 +106,25 @@ export class Seeding {
     if (leecher === undefined || piece >= this.pieceCount) return false;
     if (!leecher.gain(piece, now)) return true;
     leecher.fedAt = now;
+    if (this.availability.wasSent(piece)) leecher.gained++;
     this.addCopy(leecher, piece);
     return true;
+  }
+
+  /**
+   * A peer says what it has as it comes: a bit for each piece. It is shown nothing of that,
+   * and nobody else goes without for it.
+   */
+  bring(peer: number, bitfield: Uint8Array): void {
+    const leecher = this.peers.get(peer);
+    if (leecher === undefined) return;
+    leecher.bring(bitfield);
+    for (const piece of leecher.promised.keys()) {
+      if (!leecher.has.has(piece)) continue;
+      leecher.promised.delete(piece);
+      this.availability.release(piece);
+    }
+    this.isChanged = true;
   }
 
   /** Whether a peer has every piece, as it says or as was sent. */
@@ -115,7 +138,7 @@ export class Seeding {
     if (leecher === undefined || !leecher.shown.has(block.piece)) return "refused";
     if (leecher.queuedBlocks >= REQUEST_QUEUE) return "too many";
     leecher.enqueue(block);
-    leecher.passedOverUntil = 0;
+    if (leecher.ignored < TOO_OFTEN) leecher.passedOverUntil = 0;
     return "queued";
   }
 
@@ -192,12 +215,15 @@ export class Seeding {
     promised.sent += block.length;
     if (promised.sent < this.lengthOf(block.piece)) return;
     this.underWay.delete(leecher);
+    leecher.ignored = 0;
     if (this.availability.copiesOf(block.piece) === 0) {
       this.holder.set(block.piece, leecher.id);
       leecher.debt++;
     }
+    this.availability.send(block.piece);
     // Some clients announce a piece only to those who don't have it, so sent is had.
-    leecher.gain(block.piece, now);
+    if (!leecher.gain(block.piece, now)) return;
+    leecher.gained++;
     this.addCopy(leecher, block.piece);
   }
 
@@ -219,6 +245,7 @@ export class Seeding {
     if (!this.isChanged && now - this.shownAt < SHOW_AGAIN) return [];
     this.isChanged = false;
     this.shownAt = now;
+    this.availability.allow(Math.max(MOST_LOOKS, this.pieceCount));
     const shows: Show[] = [];
     const window = Math.ceil(this.aheadAt(now) / Math.max(1, this.peers.size));
     const hungry: Leecher[] = [];
@@ -226,8 +253,8 @@ export class Seeding {
     let complete = this.completions.length;
     let incomplete = 0;
     for (const leecher of this.peers.values()) {
-      if (leecher.isComplete) complete++;
-      else incomplete++;
+      if (leecher.isProven) complete++;
+      else if (!leecher.isComplete) incomplete++;
       this.releaseOld(leecher, now);
       const isBlocked = now - (leecher.blockedSince ?? now) > this.tuning.stalled;
       if (isBlocked || now < leecher.passedOverUntil || leecher.isComplete) continue;
@@ -235,10 +262,12 @@ export class Seeding {
       if (leecher.promised.size < this.windowOf(leecher, window)) hungry.push(leecher);
     }
     const areLast = incomplete * LAST <= complete;
-    hungry.sort((a, b) => (a.goesBefore(b) ? -1 : 1));
+    // For whom nothing was found, those are looked again last, in turn.
+    hungry.sort((a, b) => a.searchedAt - b.searchedAt || (a.goesBefore(b) ? -1 : 1));
     for (const leecher of hungry) {
       while (leecher.promised.size < this.windowOf(leecher, window)) {
         const piece = this.choose(leecher, queued, areLast, now);
+        leecher.searchedAt = piece === undefined ? now : 0;
         if (piece === undefined) break;
         leecher.promised.set(piece, { since: now, sent: 0 });
         this.availability.promise(piece);
@@ -261,16 +290,17 @@ export class Seeding {
     now: number,
   ): number | undefined {
     const { availability } = this;
-    if (!this.isElsewhere(now)) {
-      const piece = availability.findUnclaimed();
-      if (piece !== undefined) return piece;
-    }
+    const isElsewhere = this.isElsewhere(now);
+    const piece = availability.findUnclaimed(
+      (piece) => !leecher.has.has(piece) && !(isElsewhere && availability.wasSent(piece)),
+    );
+    if (piece !== undefined) return piece;
     const ahead = this.aheadAt(now);
     if (queued * 2 > ahead * this.pieces.pieceLength) return undefined;
     const lacks = (piece: number) => !leecher.has.has(piece) && !leecher.shown.has(piece);
     if (areLast || this.isStarved(leecher, now)) return availability.findRarest(Infinity, lacks);
     if (this.repeatedBytes >= this.tuning.repeats * this.pieces.length) return undefined;
-    if (this.isElsewhere(now) || availability.promisedCount >= ahead) return undefined;
+    if (isElsewhere || availability.promisedCount >= ahead) return undefined;
     const rare = Math.max(1, Math.floor(this.peers.size / 8));
     const isSettled = (piece: number) => !availability.isPromised(piece);
     return availability.findRarest(rare, (piece) => isSettled(piece) && lacks(piece));
@@ -291,14 +321,18 @@ export class Seeding {
   /** Takes back what a peer was shown and didn't ask for, or doesn't take. */
   private releaseOld(leecher: Leecher, now: number): void {
     const { release } = this.tuning;
-    const isBlocked = now - (leecher.blockedSince ?? now) > release;
+    const isBlocked = now - (leecher.blockedSince ?? now) > release / 4;
+    let ignored = 0;
     for (const [piece, promised] of leecher.promised) {
       const isSlow = !leecher.queue.has(piece) && now - promised.since > release;
       if (!isSlow && !isBlocked) continue;
-      if (isSlow) leecher.passedOverUntil = now + release;
+      if (isSlow) ignored = 1;
       leecher.promised.delete(piece);
       this.availability.release(piece);
     }
+    if (ignored === 0) return;
+    leecher.passedOverUntil = now + release * 2 ** Math.min(leecher.ignored, TOO_OFTEN);
+    leecher.ignored++;
   }
 
   /** Pieces to show ahead, over all peers: what a quarter of a second takes. */

@@ -117,10 +117,8 @@ export class Upload {
       case "bitfield":
         return this.hearBitfield(connection, message.bits);
       case "have all":
-        for (let piece = 0; piece < this.seeding.pieceCount; piece++) {
-          this.seeding.gain(connection.id, piece, this.now());
-        }
-        return undefined;
+      case "have none":
+        return this.hearAtFirst(connection, message.kind === "have all" ? 0xff : 0);
       case "extended":
         return this.hearExtended(connection, message.id, message.payload);
       case "interested":
@@ -132,7 +130,6 @@ export class Upload {
       case "malformed":
         return message.reason;
       case "handshake":
-      case "have none":
       case "keep-alive":
       case "choke":
       case "unchoke":
@@ -170,12 +167,19 @@ export class Upload {
   private hearBitfield(connection: Connection, bits: Uint8Array): string | undefined {
     const { pieceCount } = this.seeding;
     if (bits.length !== Math.ceil(pieceCount / 8)) return "a bitfield of the wrong length";
-    for (let piece = 0; piece < pieceCount; piece++) {
-      const mask = 0x80 >> (piece & 7);
-      if (((bits[piece >> 3] ?? 0) & mask) !== 0) {
-        this.seeding.gain(connection.id, piece, this.now());
-      }
-    }
+    return this.hearAtFirst(connection, bits);
+  }
+
+  /** BEP 3, BEP 6: what a peer has is said once, by bits or by one byte for all of them. */
+  private hearAtFirst(connection: Connection, bits: Uint8Array | number): string | undefined {
+    if (connection.saidPieces) return "what it has, said twice";
+    connection.saidPieces = true;
+    if (bits === 0) return undefined;
+    const length = Math.ceil(this.seeding.pieceCount / 8);
+    this.seeding.bring(
+      connection.id,
+      typeof bits === "number" ? new Uint8Array(length).fill(bits) : bits,
+    );
     return undefined;
   }
 
