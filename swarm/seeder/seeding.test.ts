@@ -386,6 +386,29 @@ function atMost(figure: number, most: number): number {
 
 const HUNDRED = Array.from({ length: 100 }, (_, peer) => peer);
 
+test("Peers that ask again for what they have wait for those that don't have it", () => {
+  const seeding = seedingOf(100);
+  for (const peer of [1, 2, 3]) seeding.join(peer, 0);
+  showAll(seeding, 0);
+  askAll(seeding, 1, [0]);
+  askAll(seeding, 2, [2]);
+  sendAll(seeding, 0);
+  // Each says that it has what the other got, so that none of the two owes anything.
+  seeding.gain(1, 2, 1);
+  seeding.gain(2, 0, 1);
+  showAll(seeding, 1);
+  askAll(seeding, 3, [4]);
+  sendAll(seeding, 1);
+  const shown = showAll(seeding, 2);
+  for (let n = 0; n < 20; n++) {
+    askAll(seeding, 1, [0]);
+    askAll(seeding, 2, [2]);
+  }
+  askAll(seeding, 3, [5]);
+  const order = [...new Set(sendAll(seeding, 3))];
+  expect([shown, order, seeding.sent.repeated]).toEqual([["3:8"], ["3:5", "1:0", "2:2"], 0]);
+});
+
 describe("A model swarm", () => {
   test.each<[string, Behaviour, { finished: number; copies: number; time: number }]>([
     ["one peer", { peers: 1 }, { finished: 1, copies: 1, time: 1 }],

@@ -138,6 +138,11 @@ export class Seeding {
     if (leecher === undefined || !leecher.shown.has(block.piece)) return "refused";
     if (leecher.queuedBlocks >= REQUEST_QUEUE) return "too many";
     leecher.enqueue(block);
+    // It was late, and is served as if it hadn't been.
+    if (!leecher.has.has(block.piece) && !leecher.promised.has(block.piece)) {
+      leecher.promised.set(block.piece, { since: this.shownAt, sent: 0 });
+      this.availability.promise(block.piece);
+    }
     if (leecher.ignored < TOO_OFTEN) leecher.passedOverUntil = 0;
     return "queued";
   }
@@ -184,7 +189,7 @@ export class Seeding {
       leecher.blockedSince = undefined;
       const current = this.underWay.get(leecher);
       if (current !== undefined && leecher.queue.has(current.piece)) continue;
-      if (best === undefined || leecher.goesBefore(best)) best = leecher;
+      if (best === undefined || comesFirst(leecher, best)) best = leecher;
     }
     return best;
   }
@@ -208,9 +213,9 @@ export class Seeding {
   private count(leecher: Leecher, block: Block, now: number): void {
     this.sentBytes += block.length;
     this.rate.add(block.length, now);
-    if (this.availability.copiesOf(block.piece) > 0) this.repeatedBytes += block.length;
     const promised = leecher.promised.get(block.piece);
     if (promised === undefined) return;
+    if (this.availability.copiesOf(block.piece) > 0) this.repeatedBytes += block.length;
     promised.since = now;
     promised.sent += block.length;
     if (promised.sent < this.lengthOf(block.piece)) return;
@@ -346,4 +351,12 @@ export class Seeding {
     const { length, pieceLength } = this.pieces;
     return Math.min(pieceLength, length - piece * pieceLength);
   }
+}
+
+/** Who waits for what it has already, comes after all others. */
+function comesFirst(one: Leecher, other: Leecher): boolean {
+  const [isNew, isOtherNew] = [one, other].map(({ promised, firstAsked }) =>
+    promised.has(firstAsked),
+  );
+  return isNew === isOtherNew ? one.goesBefore(other) : isNew === true;
 }
