@@ -33,9 +33,9 @@ export class Connection {
   /** Whether the peer said what it has. */
   saidPieces = false;
   isClosed = false;
-  private readonly messages: Uint8Array[] = [];
-  private waiting = 0;
-  private readonly metadata: number[] = [];
+  readonly #messages: Uint8Array[] = [];
+  #waiting = 0;
+  readonly #metadata: number[] = [];
 
   constructor(
     readonly id: number,
@@ -50,15 +50,15 @@ export class Connection {
 
   /** Whether a block could go out at once. */
   get isReady(): boolean {
-    return !this.isClosed && !this.isReading && this.messages.length === 0;
+    return !this.isClosed && !this.isReading && this.#messages.length === 0;
   }
 
   /** Says something. False: the peer reads too little, and the connection should end. */
   say(message: Uint8Array): boolean {
-    this.messages.push(message);
-    this.waiting += message.length;
+    this.#messages.push(message);
+    this.#waiting += message.length;
     this.flush();
-    return this.waiting <= MOST_WAITING;
+    return this.#waiting <= MOST_WAITING;
   }
 
   /** Sends a block, in one write so that it leaves in full packets. */
@@ -68,34 +68,34 @@ export class Connection {
 
   /** Takes a request for a piece of the info dictionary. False: too many of them. */
   askMetadata(piece: number): boolean {
-    this.metadata.push(piece);
-    return this.metadata.length <= MOST_METADATA;
+    this.#metadata.push(piece);
+    return this.#metadata.length <= MOST_METADATA;
   }
 
   /** Writes what waits, as much as the socket takes. */
   flush(): void {
     while (!this.isClosed) {
-      const [message] = this.messages;
+      const [message] = this.#messages;
       if (message === undefined) return;
       const written = this.wire.write(message);
       if (written <= 0) return;
-      this.waiting -= written;
-      if (written < message.length) return void (this.messages[0] = message.subarray(written));
-      this.messages.shift();
+      this.#waiting -= written;
+      if (written < message.length) return void (this.#messages[0] = message.subarray(written));
+      this.#messages.shift();
     }
   }
 
   /** Says the pieces of `info` that were asked for, one at a time. */
   flushMetadata(info: Uint8Array): void {
-    while (this.metadataId !== undefined && this.messages.length === 0) {
-      const piece = this.metadata.shift();
+    while (this.metadataId !== undefined && this.#messages.length === 0) {
+      const piece = this.#metadata.shift();
       if (piece === undefined) return;
       this.say(writeExtended(this.metadataId, encodeMetadataPiece(info, piece)));
     }
   }
 
   keepAlive(now: number, after: number): void {
-    if (now - this.saidAt < after || this.messages.length > 0) return;
+    if (now - this.saidAt < after || this.#messages.length > 0) return;
     this.saidAt = now;
     this.say(KEEP_ALIVE);
   }
@@ -103,7 +103,7 @@ export class Connection {
   close(): void {
     if (this.isClosed) return;
     this.isClosed = true;
-    this.messages.length = 0;
+    this.#messages.length = 0;
     this.wire.terminate();
   }
 }

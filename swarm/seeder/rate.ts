@@ -1,15 +1,15 @@
 /** How much a link has carried of late. */
 export class Rate {
-  private bytes = 0;
-  private at = 0;
+  #bytes = 0;
+  #at = 0;
 
   add(bytes: number, now: number): void {
-    this.bytes = this.perSecond(now) + bytes;
-    this.at = now;
+    this.#bytes = this.perSecond(now) + bytes;
+    this.#at = now;
   }
 
   /** Bytes a second, `now` in milliseconds: what went a second ago counts a third of what goes now. */
   perSecond(now: number): number {
-    return this.bytes * Math.exp((this.at - now) / 1000);
+    return this.#bytes * Math.exp((this.#at - now) / 1000);
   }
 }

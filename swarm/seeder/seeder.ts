@@ -141,10 +141,13 @@ export class Seeder {
   /** Connects to a peer that told the tracker what it wants, unless it is here. Never rejects. */
   invite(infoHash: Uint8Array, peer: Invited): Promise<void> {
     const key = keyOf(infoHash, peer.peerId, peer.hostname);
-    return this.#invitations.invite(infoHash, peer, () => {
+    const isWelcome = () => {
       const isFull = this.#sessions.size >= this.#limits.connections / 2;
       return this.#listener !== undefined && !isFull && !this.#keys.has(key);
-    });
+    };
+    return this.#invitations
+      .invite(infoHash, peer, isWelcome)
+      .catch((error) => this.#log(`Cannot connect to a peer: ${describe(error)}`));
   }
 
   /** What is being uploaded. Bytes since the first peer came. */

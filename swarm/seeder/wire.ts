@@ -78,41 +78,44 @@ const ID = {
  * memory of the chunk, or of the reader: it is good until the next call.
  */
 export class PeerReader {
-  private chunk: Uint8Array = new Uint8Array();
-  private shookHands = false;
+  #chunk: Uint8Array = new Uint8Array();
+  #shookHands = false;
+  readonly #longest: number;
 
   /** `longest`: bytes of a message. */
-  constructor(private readonly longest: number) {}
+  constructor(longest: number) {
+    this.#longest = longest;
+  }
 
   /** Bytes that wait for the rest of their message. */
   get waiting(): number {
-    return this.chunk.length;
+    return this.#chunk.length;
   }
 
   /** Adds bytes. Take all messages out with {@link next} before adding more. */
   add(bytes: Uint8Array): void {
-    this.chunk = this.chunk.length === 0 ? bytes : Buffer.concat([this.chunk, bytes]);
+    this.#chunk = this.#chunk.length === 0 ? bytes : Buffer.concat([this.#chunk, bytes]);
   }
 
   /** The next message; undefined until more bytes are there. After `malformed` the stream is of no use. */
   next(): Handshake | Message | Malformed | undefined {
-    if (!this.shookHands) return this.readHandshake();
-    if (this.chunk.length < 4) return this.hold();
-    const length = read32(this.chunk, 0);
-    if (length > this.longest) return malformed(`a message of ${length} bytes`);
-    if (this.chunk.length < 4 + length) return this.hold();
-    return parseMessage(this.take(4 + length).subarray(4));
+    if (!this.#shookHands) return this.#readHandshake();
+    if (this.#chunk.length < 4) return this.hold();
+    const length = read32(this.#chunk, 0);
+    if (length > this.#longest) return malformed(`a message of ${length} bytes`);
+    if (this.#chunk.length < 4 + length) return this.hold();
+    return parseMessage(this.#take(4 + length).subarray(4));
   }
 
-  private readHandshake(): Handshake | Malformed | undefined {
-    const known = this.chunk.subarray(0, PROTOCOL.length);
+  #readHandshake(): Handshake | Malformed | undefined {
+    const known = this.#chunk.subarray(0, PROTOCOL.length);
     // An encrypted handshake (MSE) ends here too: clients then try again in the clear.
     if (Buffer.compare(known, PROTOCOL.subarray(0, known.length)) !== 0) {
       return malformed("no BitTorrent handshake");
     }
-    if (this.chunk.length < HANDSHAKE_LENGTH) return this.hold();
-    this.shookHands = true;
-    const bytes = this.take(HANDSHAKE_LENGTH);
+    if (this.#chunk.length < HANDSHAKE_LENGTH) return this.hold();
+    this.#shookHands = true;
+    const bytes = this.#take(HANDSHAKE_LENGTH);
     return {
       kind: "handshake",
       infoHash: copy(bytes.subarray(28, 48)),
@@ -122,15 +125,15 @@ export class PeerReader {
     };
   }
 
-  private take(length: number): Uint8Array {
-    const taken = this.chunk.subarray(0, length);
-    this.chunk = this.chunk.subarray(length);
+  #take(length: number): Uint8Array {
+    const taken = this.#chunk.subarray(0, length);
+    this.#chunk = this.#chunk.subarray(length);
     return taken;
   }
 
   /** Copies what waits, since the memory of a chunk is lent; {@link next} does so by itself at the end. */
   hold(): undefined {
-    this.chunk = copy(this.chunk);
+    this.#chunk = copy(this.#chunk);
   }
 }
 
