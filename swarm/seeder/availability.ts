@@ -41,12 +41,18 @@ export class PieceSet {
   }
 
   /** Those of its pieces that `other` doesn't have. */
-  *without(other: PieceSet | undefined): Iterable<number> {
-    const taken = other === undefined ? undefined : other.#bits;
+  without(other: PieceSet | undefined): Iterable<number> {
+    const none = new PieceSet(this.capacity);
+    return (other ?? none).missing(this.#bits);
+  }
+
+  /** Pieces of a bitfield of the right length that it doesn't have. */
+  *missing(bitfield: Uint8Array): Iterable<number> {
     for (let at = 0; at < this.#bits.length; at++) {
-      const byte = (this.#bits[at] ?? 0) & ~(taken?.[at] ?? 0);
+      const byte = (bitfield[at] ?? 0) & ~(this.#bits[at] ?? 0);
       for (let bit = 0; bit < 8 && byte !== 0; bit++) {
-        if ((byte & (0x80 >> bit)) !== 0) yield 8 * at + bit;
+        const piece = 8 * at + bit;
+        if ((byte & (0x80 >> bit)) !== 0 && piece < this.capacity) yield piece;
       }
     }
   }

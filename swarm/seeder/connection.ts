@@ -30,8 +30,9 @@ export class Connection {
   /** The peer's number for ut_metadata, when it has one. */
   metadataId: number | undefined;
   isReading = false;
-  /** Whether the peer said what it has. */
+  /** Whether the peer said what it had when it came, and that it has everything. */
   saidPieces = false;
+  saidAll = false;
   isClosed = false;
   readonly #messages: Uint8Array[] = [];
   #waiting = 0;

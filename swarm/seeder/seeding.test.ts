@@ -91,7 +91,7 @@ describe("What a peer says it has as it comes", () => {
     const seeding = seedingOf(3);
     seeding.join(1, 0);
     seeding.join(2, 0);
-    seeding.bring(1, Uint8Array.of(0b1100_0000));
+    seeding.bring(1, Uint8Array.of(0b1100_0000), 0);
     expect(showAll(seeding, 0)).toEqual(["1:2", "2:0", "2:1"]);
   });
 
@@ -99,7 +99,7 @@ describe("What a peer says it has as it comes", () => {
     const seeding = seedingOf(3);
     seeding.join(1, 0);
     const before = showAll(seeding, 0);
-    seeding.bring(1, Uint8Array.of(0b1110_0000));
+    seeding.bring(1, Uint8Array.of(0b1110_0000), 0);
     seeding.join(2, 0);
     expect([before, showAll(seeding, 0)]).toEqual([
       ["1:0", "1:1", "1:2"],
@@ -110,8 +110,8 @@ describe("What a peer says it has as it comes", () => {
   test("makes it complete, whatever is behind the last piece", () => {
     const seeding = seedingOf(3);
     for (const peer of [1, 2]) seeding.join(peer, 0);
-    seeding.bring(1, Uint8Array.of(0xff));
-    seeding.bring(2, Uint8Array.of(0b0101_1111));
+    seeding.bring(1, Uint8Array.of(0xff), 0);
+    seeding.bring(2, Uint8Array.of(0b0101_1111), 0);
     expect([seeding.isComplete(1), seeding.isComplete(2)]).toEqual([true, false]);
   });
 });

@@ -111,13 +111,21 @@ export class Seeding {
     return true;
   }
 
+  /** A peer says what it has: only what is new costs something. */
+  gainAll(peer: number, bitfield: Uint8Array, now: number): void {
+    const { has } = this.peers.get(peer) ?? {};
+    if (has === undefined) return;
+    for (const piece of has.missing(bitfield)) this.gain(peer, piece, now);
+  }
+
   /**
    * A peer says what it has as it comes: a bit for each piece. It is shown nothing of that,
    * and nobody else goes without for it.
    */
-  bring(peer: number, bitfield: Uint8Array): void {
+  bring(peer: number, bitfield: Uint8Array, now: number): void {
     const leecher = this.peers.get(peer);
     if (leecher === undefined) return;
+    if (leecher.has.size > 0) return this.gainAll(peer, bitfield, now);
     leecher.bring(bitfield);
     for (const piece of leecher.promised.keys()) {
       if (!leecher.has.has(piece)) continue;

@@ -117,8 +117,10 @@ export class Upload {
       case "bitfield":
         return this.hearBitfield(connection, message.bits);
       case "have all":
+        return this.hearHaveAll(connection);
       case "have none":
-        return this.hearAtFirst(connection, message.kind === "have all" ? 0xff : 0);
+        connection.saidPieces = true;
+        return undefined;
       case "extended":
         return this.hearExtended(connection, message.id, message.payload);
       case "interested":
@@ -167,20 +169,19 @@ export class Upload {
   private hearBitfield(connection: Connection, bits: Uint8Array): string | undefined {
     const { pieceCount } = this.seeding;
     if (bits.length !== Math.ceil(pieceCount / 8)) return "a bitfield of the wrong length";
-    return this.hearAtFirst(connection, bits);
+    // aria2 says its pieces so again where that is shorter than HAVE for each new one.
+    if (connection.saidPieces) this.seeding.gainAll(connection.id, bits, this.now());
+    else this.seeding.bring(connection.id, bits, this.now());
+    connection.saidPieces = true;
+    return undefined;
   }
 
-  /** BEP 3, BEP 6: what a peer has is said once, by bits or by one byte for all of them. */
-  private hearAtFirst(connection: Connection, bits: Uint8Array | number): string | undefined {
-    if (connection.saidPieces) return "what it has, said twice";
-    connection.saidPieces = true;
-    if (bits === 0) return undefined;
-    const length = Math.ceil(this.seeding.pieceCount / 8);
-    this.seeding.bring(
-      connection.id,
-      typeof bits === "number" ? new Uint8Array(length).fill(bits) : bits,
-    );
-    return undefined;
+  /** BEP 6, where it takes the place of the bitfield. aria2 says it when it is complete, too. */
+  private hearHaveAll(connection: Connection): string | undefined {
+    if (connection.saidAll) return "that it has all, twice";
+    connection.saidAll = true;
+    const { pieceCount } = this.seeding;
+    return this.hearBitfield(connection, new Uint8Array(Math.ceil(pieceCount / 8)).fill(0xff));
   }
 
   private hearExtended(
