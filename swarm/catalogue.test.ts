@@ -36,8 +36,9 @@ async function torrentAt(catalogue: Catalogue, ...segments: string[]) {
 
 /** What a peer that names an info hash is given: the torrent's name and bytes. */
 async function given(catalogue: Catalogue, infoHash: Uint8Array): Promise<string> {
-  const seed = await catalogue.find(infoHash);
-  if (seed === undefined) return "nothing";
+  const found = await catalogue.find(infoHash);
+  if (found.kind !== "seed") return found.kind;
+  const { seed } = found;
   try {
     const bytes = await seed.read(0, seed.torrent.length);
     return `${seed.torrent.name} ${Buffer.from(bytes).toString()}`;
@@ -87,7 +88,7 @@ test("A link's torrent has the link's name, and is served after a restart while 
       ...["latest.iso", "a.iso", "latest", "v1"],
       ...["latest.iso content", "a.iso content", "latest contentmore", "v1 contentmore"],
       "FileChanged",
-      ...["nothing", "a.iso content", "nothing", "nothing"],
+      ...["absent", "a.iso content", "absent", "absent"],
     ],
     knows: "unknown",
   });
