@@ -56,11 +56,3 @@ export async function run(command: readonly string[], cwd?: string): Promise<Ran
   ]);
   return { exitCode, stdout, stderr };
 }
-
-/** A port for a program that can't be told to take any: free a moment ago. */
-export function freePort(): number {
-  const listener = Bun.listen({ hostname: "0.0.0.0", port: 0, socket: { data() {} } });
-  const { port } = listener;
-  listener.stop(true);
-  return port;
-}

@@ -49,6 +49,8 @@ export class Leecher {
     readonly id: number,
     pieceCount: number,
     readonly joinedAt: number,
+    /** It asks, and passes on, as rarely as Transmission. */
+    readonly isSlow: boolean,
   ) {
     this.has = new PieceSet(pieceCount);
     this.shown = new PieceSet(pieceCount);

@@ -106,6 +106,21 @@ describe("What it says", () => {
     expect([told, answer]).toEqual([["1", "have 0"], `piece 0 0 ${BLOCK}`]);
   });
 
+  test("To Transmission, which asks once a second, more than it asked for when the link is idle", async () => {
+    using seeding = seed(wide);
+    using peer = await RawPeer.connect(seeding.port);
+    const id = Buffer.from("-TR3000-000000000001", "latin1");
+    peer.say(writeHandshake(wide.torrent.infoHash, id));
+    await peer.take(68);
+    for (let piece = 0; piece < 8; piece++) {
+      await peer.messageOf(ID.have);
+      for (const start of [0, BLOCK]) peer.say(request(piece, start, BLOCK));
+    }
+    let told = "";
+    while (told !== "have 39" && told !== "closed") told = tell(await peer.messageOf(ID.have));
+    expect(told).toEqual("have 39");
+  });
+
   test("A handshake in two parts, with a request behind it", async () => {
     using seeding = seed(wide);
     using peer = await RawPeer.connect(seeding.port);

@@ -261,6 +261,8 @@ interface Behaviour {
   readonly returning?: readonly number[];
   /** Peers that ask but once a second, for all that they were shown by then. */
   readonly pulsing?: readonly number[];
+  /** Peers that do as Transmission does: see {@link ROUND}. */
+  readonly slow?: readonly number[];
   /** Step at which a peer comes, and at which it goes. */
   readonly comes?: Readonly<Record<number, number>>;
   readonly goes?: Readonly<Record<number, number>>;
@@ -268,6 +270,14 @@ interface Behaviour {
 
 /** Milliseconds: a block of 16 KiB at 20 Mbit/s. */
 const STEP = 6.5;
+
+/** Steps: a second, after which requests for what was shown meanwhile are there. */
+const SECOND = Math.ceil(1000 / STEP);
+/**
+ * Steps: ten seconds. So often Transmission looks for who has what it wants, so it asks the
+ * origin in its second such round and other peers in the third; and so long it waits with HAVE.
+ */
+const ROUND = 10 * SECOND;
 
 /**
  * A swarm in which each peer passes whole pieces on, to peers and of pieces drawn at
@@ -284,6 +294,7 @@ function runSwarm(behaviour: Behaviour) {
   const uploads: ({ to: number; piece: number; left: number } | undefined)[] = [];
   const finished = new Map<number, number>();
   const here = new Set<number>();
+  const untold = Array.from({ length: peers }, (): number[] => []);
   const honest = Array.from({ length: peers }, (_, peer) => peer).filter(
     (peer) =>
       !is(behaviour.stuck, peer) &&
@@ -294,7 +305,8 @@ function runSwarm(behaviour: Behaviour) {
   );
   const gain = (peer: number, piece: number, step: number) => {
     has[peer]?.add(piece);
-    seeding.gain(peer, piece, step * STEP);
+    if (is(behaviour.slow, peer)) untold[peer]?.push(piece);
+    else seeding.gain(peer, piece, step * STEP);
     if (has[peer]?.size === pieces) finished.set(peer, step);
   };
   const give = (from: number, step: number) => {
@@ -304,7 +316,7 @@ function runSwarm(behaviour: Behaviour) {
         gain(upload.to, upload.piece, step);
       uploads[from] = undefined;
     }
-    if (uploads[from] !== undefined) return;
+    if (uploads[from] !== undefined || (is(behaviour.slow, from) && step < 2 * ROUND)) return;
     const { isolated, selfish, liars, leavers, stuck, silent } = behaviour;
     const cut = [isolated, selfish, liars, leavers, stuck, silent];
     if (cut.some((list) => is(list, from))) return;
@@ -326,7 +338,7 @@ function runSwarm(behaviour: Behaviour) {
     for (let peer = 0; peer < peers; peer++) {
       if ((comes[peer] ?? 0) === step) {
         here.add(peer);
-        seeding.join(peer, step * STEP);
+        seeding.join(peer, step * STEP, is(behaviour.slow, peer));
         if (is(behaviour.liars, peer) || is(behaviour.leavers, peer)) {
           for (let piece = 0; piece < pieces; piece++) seeding.gain(peer, piece, step * STEP);
         }
@@ -347,7 +359,12 @@ function runSwarm(behaviour: Behaviour) {
     }
     for (const { peer, piece } of seeding.show(step * STEP)) shown[peer]?.push(piece);
     for (let peer = 0; peer < peers; peer++) {
-      if (is(behaviour.silent, peer) || (is(behaviour.pulsing, peer) && step % 154 > 0)) continue;
+      const isSlow = is(behaviour.slow, peer);
+      if (isSlow && step % ROUND === 0) {
+        for (const piece of untold[peer]?.splice(0) ?? []) seeding.gain(peer, piece, step * STEP);
+      }
+      if (is(behaviour.silent, peer) || (isSlow && step < ROUND)) continue;
+      if ((isSlow || is(behaviour.pulsing, peer)) && step % SECOND > 0) continue;
       for (const piece of shown[peer]?.splice(0) ?? []) {
         if (has[peer]?.has(piece)) continue;
         for (const block of blocksOf(piece)) seeding.ask(peer, block);
@@ -421,6 +438,26 @@ describe("A model swarm", () => {
       "eight that do",
       { peers: 8, pulsing: [0, 1, 2, 3, 4, 5, 6, 7] },
       { finished: 8, copies: 1.3, time: 5 },
+    ],
+    [
+      "one that does as Transmission does",
+      { peers: 1, slow: [0] },
+      { finished: 1, copies: 1, time: 3.25 },
+    ],
+    [
+      "eight that do",
+      { peers: 8, slow: [0, 1, 2, 3, 4, 5, 6, 7] },
+      { finished: 8, copies: 1.1, time: 5.2 },
+    ],
+    [
+      "two that do and can't reach each other",
+      { peers: 2, slow: [0, 1], isolated: [0, 1] },
+      { finished: 2, copies: 2, time: 9 },
+    ],
+    [
+      "eight, four of whom do",
+      { peers: 8, slow: [0, 1, 2, 3] },
+      { finished: 8, copies: 1.2, time: 4.5 },
     ],
     ["two peers", { peers: 2 }, { finished: 2, copies: 1.05, time: 1.05 }],
     ["eight", { peers: 8 }, { finished: 8, copies: 1.1, time: 1.1 }],

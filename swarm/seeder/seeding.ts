@@ -57,6 +57,8 @@ export class Seeding {
   /** Pieces that were begun, in that order. */
   private readonly underWay = new Map<Leecher, { piece: number; movedAt: number }>();
   private readonly rate = new Rate();
+  /** Milliseconds: when the last block was sent. */
+  private sentAt = 0;
   /** Bytes. */
   private sentBytes = 0;
   private repeatedBytes = 0;
@@ -82,8 +84,9 @@ export class Seeding {
     return { bytes: this.sentBytes, repeated: this.repeatedBytes };
   }
 
-  join(peer: number, now: number): void {
-    this.peers.set(peer, new Leecher(peer, this.pieceCount, now));
+  /** `isSlow`: it asks, and passes on, as rarely as Transmission. */
+  join(peer: number, now: number, isSlow = false): void {
+    this.peers.set(peer, new Leecher(peer, this.pieceCount, now, isSlow));
     this.isChanged = true;
   }
 
@@ -175,11 +178,17 @@ export class Seeding {
     return undefined;
   }
 
-  /** The link idles: whoever lives by it alone, and asks but now and then, must be able to ask for more. */
+  /**
+   * The link is idle: peers that have nothing left to ask for are shown more from now on,
+   * those that only we feed, and slow ones when there are pieces that nobody has.
+   */
   private showMore(now: number): void {
+    const isWasted = this.availability.unclaimedCount > 0 && now - this.sentAt > this.tuning.idle;
     for (const leecher of this.peers.values()) {
-      if (!leecher.isServed || leecher.queuedBlocks > 0 || !this.isStarved(leecher, now)) continue;
-      leecher.boost *= 2;
+      if (!leecher.isServed || leecher.queuedBlocks > 0) continue;
+      const isWaiting = isWasted && leecher.isSlow;
+      if (!isWaiting && !this.isStarved(leecher, now)) continue;
+      leecher.boost *= isWaiting ? 4 : 2;
       this.isChanged = true;
       leecher.isServed = false;
     }
@@ -211,6 +220,8 @@ export class Seeding {
     if (current?.piece === piece) {
       current.movedAt = now;
     } else {
+      // Before its first piece it has nothing to trade.
+      if (leecher.isSlow && leecher.servedAt === 0) leecher.fedAt = now;
       this.underWay.set(leecher, { piece, movedAt: now });
       leecher.servedAt = now;
     }
@@ -219,6 +230,7 @@ export class Seeding {
   }
 
   private count(leecher: Leecher, block: Block, now: number): void {
+    this.sentAt = now;
     this.sentBytes += block.length;
     this.rate.add(block.length, now);
     const promised = leecher.promised.get(block.piece);
@@ -325,10 +337,12 @@ export class Seeding {
     return left !== undefined && now - left < this.tuning.remembered && this.peers.size > 1;
   }
 
-  /** Whether no other peer has fed it for longer than three pieces take it. */
+  /** Whether no other peer has fed it for longer than three pieces take it; than a slow one takes to begin. */
   private isStarved(leecher: Leecher, now: number): boolean {
-    const [least, most] = this.tuning.patience;
-    return now - leecher.fedAt > Math.min(Math.max(3 * leecher.gap, least), most);
+    const { patience, slowPatience } = this.tuning;
+    const [least, most] = patience;
+    const usual = Math.min(Math.max(3 * leecher.gap, least), most);
+    return now - leecher.fedAt > (leecher.isSlow ? slowPatience : usual);
   }
 
   /** Takes back what a peer was shown and didn't ask for, or doesn't take. */

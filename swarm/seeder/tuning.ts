@@ -11,6 +11,10 @@ export interface Tuning {
   readonly release: number;
   /** Milliseconds without a piece from other peers after which a peer is fed from here. */
   readonly patience: readonly [least: number, most: number];
+  /** The same for a client that is as slow as Transmission. */
+  readonly slowPatience: number;
+  /** Milliseconds after which an idle link is wasted while there are pieces that nobody has. */
+  readonly idle: number;
   /** The part of the file's size that is sent again for being rare. */
   readonly repeats: number;
   /** Milliseconds for which a peer that left complete counts as a copy of everything. */
@@ -23,8 +27,13 @@ export const TUNING: Tuning = {
   underWay: 8,
   stalled: 100,
   ahead: [256 * 1024, 8 * 1024 * 1024],
-  release: 10_000,
+  // Transmission asks within eleven seconds.
+  release: 12_000,
   patience: [1500, 20_000],
+  // Transmission 3.00 tells of a piece after up to ten seconds, looks every ten seconds for
+  // peers that have what it wants, and tells us of what it got from them as late.
+  slowPatience: 30_000,
+  idle: 50,
   // With 32 peers at 10 Mbit/s, 0.1 took as long as this and sent 1.14 and 1.17 times the file.
   repeats: 0.03,
   remembered: 30_000,

@@ -1,3 +1,4 @@
+import { isTransmission } from "../bittorrent/client.ts";
 import type { Torrent } from "../bittorrent/torrent.ts";
 /**
  * One torrent that is being uploaded: what its peers say goes into {@link Seeding},
@@ -80,7 +81,7 @@ export class Upload {
   join(connection: Connection, handshake: Handshake, self: Self): void {
     const { torrent } = this.seed;
     this.connections.set(connection.id, connection);
-    this.seeding.join(connection.id, this.now());
+    this.seeding.join(connection.id, this.now(), isTransmission(handshake.peerId));
     connection.speaksFast = handshake.fast;
     if (handshake.fast) connection.say(HAVE_NONE);
     if (handshake.extended) {

@@ -357,6 +357,58 @@ describe("Whom a peer hears of", () => {
       [3, 0, 0],
     ],
     [
+      "Transmission with nothing: our seeder and those that have something",
+      [
+        ["10.0.0.4 4", { left: 9 }],
+        ["10.0.0.5 5", { left: 8 }],
+        [SEED, { left: 0 }],
+        [A, { id: "-TR3000-a", left: 9, downloaded: 0 }],
+      ],
+      OURS,
+      [OURS, SEED, "10.0.0.5 5"],
+      [2, 3, 0],
+    ],
+    [
+      "Transmission with a piece: everybody",
+      [
+        ["10.0.0.4 4", { left: 9 }],
+        [A, { id: "-TR3000-a", left: 8, downloaded: 1 }],
+      ],
+      OURS,
+      [OURS, "10.0.0.4 4"],
+      [1, 2, 0],
+    ],
+    [
+      "Transmission with nothing, where nobody seeds: everybody",
+      [
+        ["10.0.0.4 4", { left: 9 }],
+        [A, { id: "-TR3000-a", left: 9, downloaded: 0 }],
+      ],
+      undefined,
+      ["10.0.0.4 4"],
+      [0, 2, 0],
+    ],
+    [
+      "Transmission behind a magnet link: everybody",
+      [
+        ["10.0.0.4 4", { left: 0, downloaded: 5 }],
+        [A, { id: "-TR3000-a", left: 0, downloaded: 0 }],
+      ],
+      OURS,
+      [OURS, "10.0.0.4 4"],
+      [3, 0, 0],
+    ],
+    [
+      "another program with nothing: everybody",
+      [
+        ["10.0.0.4 4", { left: 9 }],
+        [A, { id: "-LT2080-a", left: 9, downloaded: 0 }],
+      ],
+      OURS,
+      [OURS, "10.0.0.4 4"],
+      [1, 2, 0],
+    ],
+    [
       "loopback not, from elsewhere",
       [
         ["127.0.0.1 1", {}],
@@ -386,6 +438,13 @@ describe("Whom a peer hears of", () => {
     // Only the place of our seeder is no matter of chance.
     const first = heard.splice(0, seeder === undefined ? 0 : 1);
     expect([[...first, ...heard.sort()], counts(last)]).toEqual([expected, counted]);
+  });
+
+  test("Transmission with nothing hears of everybody when it would hear no more for long", () => {
+    const swarm = new Tracker({ announceInterval: 9, random: generator(1) });
+    announce(swarm, B);
+    const said = { id: "-TR3000-a", downloaded: 0 };
+    expect(told(announce(swarm, A, said, OURS))).toEqual([OURS, B]);
   });
 
   test.each<[string, number | undefined, number, number]>([

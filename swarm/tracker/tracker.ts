@@ -5,6 +5,7 @@
  */
 import { type Address, compactAddress, formatAddress, isLoopback } from "../bittorrent/address.ts";
 import type { Encodable, EncodableRecord } from "../bittorrent/bencode.ts";
+import { isTransmission } from "../bittorrent/client.ts";
 import type { Announce } from "./announce.ts";
 import { type Endpoint, type ListedPeer, listPeers, sample } from "./peer-list.ts";
 import { type Limits, Peers } from "./peers.ts";
@@ -66,6 +67,12 @@ const LONGEST_INTERVAL = 1800;
  */
 const INTERVALS_TO_LIVE = 2.5;
 const LEAST_INTERVAL_TO_LIVE = 300;
+
+/**
+ * Seconds between two announces, at most, for a peer to hear of others in the next one: it
+ * connects to them within the ten seconds that Transmission waits before it looks at them.
+ */
+const SOON = 8;
 
 /** Members looked at per announce for expired ones: all of a small swarm, a part of a large one. */
 const SWEPT = 64;
@@ -203,16 +210,28 @@ export class Tracker {
     const own = this.#peers.position(this.#peers.find(swarm, asker.address, asker.port));
     const steps = own >= start ? 1 : 0;
     const population = swarm.members.length - start - steps;
+    const isEarly = seeder !== undefined && this.#isEarly(announce);
     for (const at of sample(population, wanted - chosen.length, this.#random)) {
       const position = start + at;
       const slot = swarm.members[position >= own ? position + steps : position] ?? NONE;
-      const { address, port, peerId } = this.#peers.read(slot);
+      const { address, port, peerId, left } = this.#peers.read(slot);
       if (this.#peers.hasExpired(slot, seconds)) continue;
+      if (isEarly && left >= announce.left) continue;
       // To others its address would be their own.
       if (isLoopback(address) && !isLoopback(asker.address)) continue;
       chosen.push({ address, port, peerId });
     }
     return chosen;
+  }
+
+  /**
+   * Whether a peer that has nothing is to hear of others that have nothing when it has a
+   * piece. Transmission tells of that piece when it connects; peers that are connected by
+   * then hear of it ten seconds later, and look at what they heard ten seconds after that.
+   */
+  #isEarly({ peerId, left, downloaded }: Announce): boolean {
+    const isSoon = intervalFor(this.size, this.#announceInterval) <= SOON;
+    return left > 0 && downloaded === 0 && isSoon && isTransmission(peerId);
   }
 
   /** What to say of a swarm after letting go of some of its expired peers. */
