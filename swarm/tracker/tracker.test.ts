@@ -440,6 +440,13 @@ describe("Whom a peer hears of", () => {
     expect([[...first, ...heard.sort()], counts(last)]).toEqual([expected, counted]);
   });
 
+  test("Transmissions with nothing come again at different times", () => {
+    const swarm = tracker();
+    const said = { id: "-TR3000-a", downloaded: 0 };
+    const intervals = places(100).map((place) => announce(swarm, place, said, OURS)["interval"]);
+    expect([...new Set(intervals)].sort()).toEqual([4, 5, 6, 7]);
+  });
+
   test("Transmission with nothing hears of everybody when it would hear no more for long", () => {
     const swarm = new Tracker({ announceInterval: 9, random: generator(1) });
     announce(swarm, B);

@@ -120,9 +120,11 @@ export class Tracker {
 
     const interval = intervalFor(this.size, this.#announceInterval);
     const counts = this.#count(announce.infoHash, seconds, seeder !== undefined);
-    const peers = this.#choose(announce, asker, seconds, seeder);
+    const isEarly = seeder !== undefined && this.#isEarly(announce, interval);
+    const peers = this.#choose(announce, asker, seconds, isEarly, seeder);
     return {
-      interval,
+      // Two that heard of each other at the same moment would each end the other's connection.
+      interval: isEarly ? this.#spread(interval) : interval,
       "min interval": Math.ceil(interval / 2),
       ...counts,
       // BEP 24
@@ -196,7 +198,13 @@ export class Tracker {
   }
 
   /** Whom a peer is told of: the seeder of this server first, then any, but never itself. */
-  #choose(announce: Announce, asker: Endpoint, seconds: number, seeder?: Endpoint): ListedPeer[] {
+  #choose(
+    announce: Announce,
+    asker: Endpoint,
+    seconds: number,
+    isEarly: boolean,
+    seeder?: Endpoint,
+  ): ListedPeer[] {
     const wanted = Math.min(announce.numwant ?? USUAL_PEERS, MOST_PEERS);
     if (wanted === 0 || announce.event === "stopped") return [];
     // Behind a magnet link nobody knows how much is left, and some say 0.
@@ -210,7 +218,6 @@ export class Tracker {
     const own = this.#peers.position(this.#peers.find(swarm, asker.address, asker.port));
     const steps = own >= start ? 1 : 0;
     const population = swarm.members.length - start - steps;
-    const isEarly = seeder !== undefined && this.#isEarly(announce);
     for (const at of sample(population, wanted - chosen.length, this.#random)) {
       const position = start + at;
       const slot = swarm.members[position >= own ? position + steps : position] ?? NONE;
@@ -229,9 +236,13 @@ export class Tracker {
    * piece. Transmission tells of that piece when it connects; peers that are connected by
    * then hear of it ten seconds later, and look at what they heard ten seconds after that.
    */
-  #isEarly({ peerId, left, downloaded }: Announce): boolean {
-    const isSoon = intervalFor(this.size, this.#announceInterval) <= SOON;
-    return left > 0 && downloaded === 0 && isSoon && isTransmission(peerId);
+  #isEarly({ peerId, left, downloaded }: Announce, interval: number): boolean {
+    return left > 0 && downloaded === 0 && interval <= SOON && isTransmission(peerId);
+  }
+
+  /** Three to seven fifths of an interval, in seconds. */
+  #spread(interval: number): number {
+    return Math.ceil(interval * (0.6 + 0.8 * this.#random()));
   }
 
   /** What to say of a swarm after letting go of some of its expired peers. */
