@@ -32,7 +32,7 @@ export const TUNING: Tuning = {
   patience: [1500, 20_000],
   // Transmission 3.00 tells of a piece after up to ten seconds, looks every ten seconds for
   // peers that have what it wants, and tells us of what it got from them as late.
-  slowPatience: 30_000,
+  slowPatience: 35_000,
   idle: 50,
   // With 32 peers at 10 Mbit/s, 0.1 took as long as this and sent 1.14 and 1.17 times the file.
   repeats: 0.03,
