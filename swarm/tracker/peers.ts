@@ -27,10 +27,14 @@ export interface Peer {
   readonly expires: number;
 }
 
+/** Peers that are looked at for one that makes room. */
+const LOOKS = 16;
+
 export class Peers {
   readonly #slots = new Slots((capacity) => this.#grow(capacity));
   readonly #limits: Limits;
   readonly #seed: number;
+  readonly #random: () => number;
   #addresses = new Uint8Array(0);
   #ports = new Uint16Array(0);
   #peerIds = new Uint8Array(0);
@@ -44,8 +48,9 @@ export class Peers {
   readonly #swarms: Swarm[] = [];
 
   /** `seed` keeps strangers from choosing addresses whose hashes collide. */
-  constructor(limits: Limits, seed: number) {
+  constructor(limits: Limits, seed: number, random: () => number) {
     this.#limits = limits;
+    this.#random = random;
     this.#seed = seed;
   }
 
@@ -58,21 +63,22 @@ export class Peers {
     const slots = this.#slots;
     const hash = this.#hashSource(address);
     for (let slot = slots.first(hash); slot !== NONE; slot = slots.next(slot)) {
+      if (slots.hashOf(slot) !== hash) continue;
       if (this.#ports[slot] !== port || this.#swarms[slot] !== swarm) continue;
       if (equals(this.#address(slot), address)) return slot;
     }
     return NONE;
   }
 
-  /** The peer that must go before one at `address` may join `swarm`, or NONE: always the oldest. */
+  /** The peer that must go before one at `address` may join `swarm`, or NONE. */
   crowdedOut(swarm: Swarm | undefined, address: Address): number {
     let [ofSource, inSwarm] = [0, 0];
     let [oldest, oldestInSwarm] = [NONE, NONE];
     const slots = this.#slots;
-    const source = sourceOf(address);
+    // Two sources with one hash, one pair in four billion, share their bounds.
     const hash = this.#hashSource(address);
     for (let slot = slots.first(hash); slot !== NONE; slot = slots.next(slot)) {
-      if (!equals(sourceOf(this.#address(slot)), source)) continue;
+      if (slots.hashOf(slot) !== hash) continue;
       ofSource++;
       oldest = this.#older(slot, oldest);
       if (this.#swarms[slot] !== swarm) continue;
@@ -81,7 +87,36 @@ export class Peers {
     }
     if (inSwarm >= this.#limits.peersOfSourceInSwarm) return oldestInSwarm;
     if (ofSource >= this.#limits.peersOfSource) return oldest;
-    return this.size >= this.#limits.peers ? slots.oldest : NONE;
+    return this.size >= this.#limits.peers ? this.crowding(() => true) : NONE;
+  }
+
+  /**
+   * Who makes room for others: the oldest of all, unless one of some at random has a
+   * source with more peers. Only those that `may`; NONE when none of them may.
+   */
+  crowding(may: (swarm: Swarm) => boolean): number {
+    let [found, most] = [NONE, 0];
+    for (let looks = 0; looks <= LOOKS; looks++) {
+      const chosen = Math.floor(this.#random() * this.#swarms.length);
+      const slot = looks === 0 ? this.#slots.oldest : chosen;
+      const swarm = this.#swarms[slot];
+      const isUsed = swarm?.members[this.position(slot)] === slot;
+      if (!isUsed || !may(swarm)) continue;
+      const neighbours = this.#countNeighbours(slot);
+      if (neighbours > most) [found, most] = [slot, neighbours];
+    }
+    return found;
+  }
+
+  /** How many peers the source of one has. */
+  #countNeighbours(of: number): number {
+    let count = 0;
+    const slots = this.#slots;
+    const hash = slots.hashOf(of);
+    for (let slot = slots.first(hash); slot !== NONE; slot = slots.next(slot)) {
+      if (slots.hashOf(slot) === hash) count++;
+    }
+    return count;
   }
 
   /** A new member of `swarm`, of which nothing is known yet. */

@@ -41,6 +41,11 @@ export class Slots {
     return this.#next[slot] ?? NONE;
   }
 
+  /** What a slot in use was taken with. */
+  hashOf(slot: number): number {
+    return this.#hash[slot] ?? 0;
+  }
+
   /** A free slot, in use from now on and the newest. */
   take(hash: number): number {
     if (this.#firstFree === NONE) this.#double();

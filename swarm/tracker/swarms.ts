@@ -25,6 +25,8 @@ export class Swarms {
   /** By slot: in one array, since each in one of its own takes 100 bytes more. */
   #infoHashes = new Uint8Array(0);
   readonly #seed: number;
+  /** Those without members, the one deserted longest ago first. */
+  readonly #deserted = new Set<Swarm>();
 
   /** `seed` keeps strangers from choosing info hashes that collide. */
   constructor(seed: number) {
@@ -33,6 +35,12 @@ export class Swarms {
 
   get size(): number {
     return this.#slots.size;
+  }
+
+  /** One without members, whose counts are kept while there is room. */
+  get deserted(): Swarm | undefined {
+    const [swarm] = this.#deserted;
+    return swarm;
   }
 
   /** The one touched longest ago. */
@@ -56,23 +64,22 @@ export class Swarms {
     return swarm;
   }
 
+  /** Notes that a member was heard of. */
   touch(swarm: Swarm): void {
+    this.#deserted.delete(swarm);
     this.#slots.touch(swarm.slot);
+  }
+
+  /** Notes that the last member is gone. */
+  desert(swarm: Swarm): void {
+    this.#deserted.add(swarm);
   }
 
   /** Forgets a swarm without members. */
   remove(swarm: Swarm): void {
+    this.#deserted.delete(swarm);
     this.#slots.release(swarm.slot);
     this.#swarms[swarm.slot] = undefined;
-  }
-
-  /** 20 bytes. */
-  infoHashOf(swarm: Swarm): Uint8Array {
-    return this.#infoHash(swarm.slot).slice();
-  }
-
-  *[Symbol.iterator](): Generator<Swarm> {
-    for (const swarm of this.#swarms) if (swarm !== undefined) yield swarm;
   }
 
   #hash(infoHash: Uint8Array): number {

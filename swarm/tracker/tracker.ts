@@ -3,7 +3,7 @@
  * object holds all swarms; it reads no clock and starts no timer, so old peers go
  * when somebody announces.
  */
-import { type Address, compactAddress, formatAddress, isLoopback } from "../bittorrent/address.ts";
+import { type Address, compactAddress, isLoopback } from "../bittorrent/address.ts";
 import type { Encodable, EncodableRecord } from "../bittorrent/bencode.ts";
 import { isTransmission } from "../bittorrent/client.ts";
 import type { Announce } from "./announce.ts";
@@ -19,18 +19,6 @@ export interface Counts {
   readonly incomplete: number;
   /** How many were seen to complete it. */
   readonly downloaded: number;
-}
-
-/** A swarm with its peers. */
-export interface SwarmView extends Counts {
-  readonly peers: readonly {
-    readonly address: string;
-    readonly port: number;
-    /** Bytes that it has yet to receive. */
-    readonly left: number;
-    /** Milliseconds since 1970, to the second. */
-    readonly lastSeen: number;
-  }[];
 }
 
 export interface TrackerOptions {
@@ -98,7 +86,7 @@ export class Tracker {
     this.#limits = limits;
     this.#random = random;
     const seed = Math.floor(2 ** 32 * random());
-    this.#peers = new Peers(limits, seed);
+    this.#peers = new Peers(limits, seed, random);
     this.#swarms = new Swarms(seed);
   }
 
@@ -144,28 +132,6 @@ export class Tracker {
       files[name] = { ...this.#count(infoHash, toSeconds(now), seeded) };
     }
     return { files };
-  }
-
-  /** The swarms that have been heard of, at most so many. */
-  swarms(most = 1000): (Counts & { readonly infoHash: Uint8Array })[] {
-    const counts: (Counts & { readonly infoHash: Uint8Array })[] = [];
-    for (const swarm of this.#swarms) {
-      if (counts.length === most) break;
-      counts.push({ infoHash: this.#swarms.infoHashOf(swarm), ...countsOf(swarm) });
-    }
-    return counts;
-  }
-
-  /** A swarm with its peers, at most so many; undefined when it has not been heard of. */
-  view(infoHash: Uint8Array, now: number, most = 1000): SwarmView | undefined {
-    const swarm = this.#swarms.find(infoHash);
-    if (swarm === undefined) return undefined;
-    const counts = this.#count(infoHash, toSeconds(now), false);
-    const peers = swarm.members.slice(0, most).map((slot) => {
-      const { address, port, left, lastSeen } = this.#peers.read(slot);
-      return { address: formatAddress(address), port, left, lastSeen: 1000 * lastSeen };
-    });
-    return { ...counts, peers };
   }
 
   #join(announce: Announce, { address, port }: Endpoint, seconds: number): void {
@@ -276,15 +242,27 @@ export class Tracker {
   #remove(slot: number): void {
     const swarm = this.#peers.swarmOf(slot);
     this.#peers.remove(slot);
+    if (swarm.members.length > 0) return;
     // The count of a swarm that worked is kept while there is room.
-    if (swarm.members.length === 0 && swarm.downloaded === 0) this.#disband(swarm);
+    if (swarm.downloaded > 0) this.#swarms.desert(swarm);
+    else this.#swarms.remove(swarm);
   }
 
-  /** A new swarm; the one heard of longest ago makes room for it. */
+  /** A new swarm. Those without members make room for it, then those with one. */
   #found(infoHash: Uint8Array): Swarm {
-    const { oldest, size } = this.#swarms;
-    if (oldest !== undefined && size >= this.#limits.swarms) this.#disband(oldest);
-    return this.#swarms.add(infoHash);
+    const swarms = this.#swarms;
+    if (swarms.size >= this.#limits.swarms) {
+      const alone = swarms.deserted ?? this.#alone();
+      const expendable = alone ?? swarms.oldest;
+      if (expendable !== undefined) this.#disband(expendable);
+    }
+    return swarms.add(infoHash);
+  }
+
+  /** A swarm of one peer, whose source has many others; undefined when none is found. */
+  #alone(): Swarm | undefined {
+    const slot = this.#peers.crowding(({ members }) => members.length === 1);
+    return slot === NONE ? undefined : this.#peers.swarmOf(slot);
   }
 
   #disband(swarm: Swarm): void {
