@@ -28,7 +28,7 @@ export interface Peer {
 }
 
 /** Peers that are looked at for one that makes room. */
-const LOOKS = 16;
+const LOOKS = 8;
 
 export class Peers {
   readonly #slots = new Slots((capacity) => this.#grow(capacity));
