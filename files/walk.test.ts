@@ -50,7 +50,7 @@ test.each<[string, readonly string[], SymlinkPolicy, boolean, string[]]>([
   const path = makeTree(entries);
   const root = openRoot(path, { symlinks, dotfiles });
   const found = [...walk(root)].flatMap((walked) => {
-    if (walked.kind === "directory") return [];
+    if (walked.kind === "directory" || walked.kind === "passed") return [];
     const name = walked.path.slice(path.length + 1);
     return walked.kind === "unreadable" ? `${name} ${walked.code}` : name;
   });
@@ -93,4 +93,14 @@ test("Twenty directories that all link to each other are found in no time", () =
   const path = makeTree([...names.map((name) => `${name}/`), ...links, "d0/file"]);
   const root = openRoot(path, { symlinks: "inside", dotfiles: false });
   expect([...walk(root)].filter(({ kind }) => kind === "file").length).toBe(20);
+});
+
+test("Every entry is a step, so that nobody waits for those that are no files", () => {
+  const path = makeTree(["a/", "b -> nowhere", "c/", "c/d/", "e -> ../outside", "f"]);
+  const root = openRoot(path, { symlinks: "inside", dotfiles: false });
+  const names = [...walk(root)].map((walked) => `${walked.kind} ${walked.path.slice(path.length)}`);
+  expect(names).toEqual([
+    ...["directory ", "passed /a", "passed /b", "passed /c", "passed /e", "file /f"],
+    ...["directory /a", "directory /c", "passed /c/d", "directory /c/d"],
+  ]);
 });

@@ -21,6 +21,8 @@ export type Walked =
     }
   /** A directory that is about to be read, for those who count their steps. */
   | { readonly kind: "directory"; readonly path: string }
+  /** An entry that is none of these, or isn't entered: a step, too. */
+  | { readonly kind: "passed"; readonly path: string }
   /** A place that can't be looked at, with the disk's code. */
   | { readonly kind: "unreadable"; readonly path: string; readonly code: string };
 
@@ -64,11 +66,12 @@ export function* walk(
     for (const name of found.filter((entry) => isNameServed(root, entry)).sort()) {
       const path = `${way.path}${sep}${name}`;
       const seen = look(root, path, `${way.real}${sep}${name}`);
-      if (seen.kind === "unreadable") {
-        if (!GONE.has(seen.code)) yield seen;
-      } else if (seen.kind === "file") {
+      if (seen.kind === "file") {
         yield { kind: "file", path, file: seen.file };
-      } else if (seen.kind === "directory") {
+        continue;
+      }
+      yield seen.kind === "unreadable" && !GONE.has(seen.code) ? seen : { kind: "passed", path };
+      if (seen.kind === "directory") {
         const { identity, real, linked } = seen;
         if (leadsThrough(way, identity) || (linked && (way.linked || !enters(real)))) continue;
         below.push({ path, real, identity, above: way, linked: way.linked || linked });

@@ -19,15 +19,17 @@ import {
   seederAddress,
 } from "./bittorrent/address.ts";
 import { isDialable } from "./bittorrent/dialable.ts";
-import { Catalogue, type Described } from "./catalogue.ts";
+import { Catalogue, type Undescribed } from "./catalogue.ts";
 import {
   type Asked,
   type DocumentTarget,
   type MadeDocument,
   makeDocument,
   type Places,
+  refuseFolder,
 } from "./documents/document.ts";
 import { Seeder } from "./seeder/seeder.ts";
+import { Shelf } from "./shelf.ts";
 import type { Announce } from "./tracker/announce.ts";
 import { Announcer } from "./tracker/announcer.ts";
 import type { Endpoint } from "./tracker/peer-list.ts";
@@ -36,7 +38,7 @@ import type { KnownPeer } from "./tracker/tracker-answer.ts";
 import { Tracker } from "./tracker/tracker.ts";
 
 /** What came of asking for a document. */
-export type DocumentOutcome = MadeDocument | Exclude<Described, { kind: "described" }>;
+export type DocumentOutcome = MadeDocument | Undescribed;
 
 /** What requests ask of the swarm, in whichever process it is known. */
 export interface SwarmDesk {
@@ -86,6 +88,15 @@ export interface OriginOptions {
 /** Milliseconds for which the interfaces of this machine are taken to stay as they are. */
 const INTERFACES_FOR = 5_000;
 
+/** Bytes of documents that are kept. */
+const SHELF = 48 * 1024 * 1024;
+
+/** A document, or why there is none, and the torrent that it is about. */
+interface Made {
+  readonly outcome: MadeDocument;
+  readonly infoHash: Uint8Array | undefined;
+}
+
 /** The id of a peer that a tracker named without one. */
 const NOBODY = new Uint8Array();
 
@@ -95,6 +106,7 @@ export class Origin implements SwarmDesk, Disposable {
   readonly #catalogue: Catalogue;
   readonly #tracker: Tracker;
   readonly #seeder: Seeder | undefined;
+  readonly #made = new Shelf<Made>(SHELF);
   #seedPort: number | undefined;
   /** Of the seeder, at a tracker that isn't this one. */
   #announcer: Announcer | undefined;
@@ -146,11 +158,24 @@ export class Origin implements SwarmDesk, Disposable {
     base: string,
     client: string,
   ): Promise<DocumentOutcome> {
-    const described = await this.#catalogue.describe(target.segments, networkOf(client));
-    if (described.kind !== "described") return described;
-    const { torrent } = described.subject;
-    if (torrent.kind === "torrent") this.#announcer?.keep(torrent.torrent.infoHash, Date.now());
-    return makeDocument(target.kind, described.subject, this.#places(base), asked);
+    const { kind, segments } = target;
+    const named = await this.#catalogue.look(segments, refuseFolder(kind));
+    if ("kind" in named) return named;
+    // All that a document depends on besides the versions of the files.
+    const name = JSON.stringify([kind, asked, base, ...segments]);
+    let made = this.#made.find(name, named.job);
+    if (made === undefined) {
+      const described = await this.#catalogue.describe(named, networkOf(client));
+      if (described.kind !== "described") return described;
+      const outcome = makeDocument(kind, described.subject, this.#places(base), asked);
+      const { torrent } = described.subject;
+      const infoHash = torrent.kind === "torrent" ? torrent.torrent.infoHash : undefined;
+      made = { outcome, infoHash };
+      const size = outcome.kind === "document" ? outcome.document.bytes.length : 0;
+      this.#made.keep(name, named.job, made, size);
+    }
+    if (made.infoHash !== undefined) this.#announcer?.keep(made.infoHash, Date.now());
+    return made.outcome;
   }
 
   async track(request: TrackerRequest, host: string | undefined): Promise<Uint8Array> {

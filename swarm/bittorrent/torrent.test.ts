@@ -9,15 +9,14 @@ import { LIBTORRENT, PYTHON, run, testWith } from "../../test/clients.ts";
 import { temporaryDirectory } from "../../test/site.ts";
 import { formatMagnet } from "../documents/magnet.ts";
 import {
-  compareFiles,
   formatTorrent,
   type MadeTorrent,
   makeTorrent,
   refuseFiles,
+  sortKey,
   type Sources,
   type Torrent,
   type TorrentFile,
-  torrentOfFile,
 } from "./torrent.ts";
 
 // Transmission is started once for every torrent.
@@ -77,19 +76,6 @@ describe("makeTorrent", () => {
     expect(latin1(torrent.info)).toContain("4:name3:\xef\xbf\xbd");
   });
 
-  test("what a file's digests give is the torrent of that file", () => {
-    const digests = {
-      completeLength: 65537,
-      sha256: new Uint8Array(32),
-      pieceLength: 65536,
-      sha256PieceLength: 1048576,
-      sha1Pieces: digestsOf(2),
-      sha256Pieces: new Uint8Array(64),
-    };
-    const torrent = made("f", single(65537));
-    expect(torrentOfFile("f", digests)).toEqual({ kind: "torrent", torrent });
-  });
-
   const TIB = 1024 ** 4;
   const NO_BYTES = "There are no bytes to share: a torrent has at least one piece";
   const TOO_LONG = `There are more than ${TIB} bytes, the most that a torrent has here`;
@@ -146,8 +132,8 @@ test("Files stand in the order of their paths' bytes", () => {
     ["Ａ"],
     ["🙂"],
   ];
-  const files = sorted.map((path) => file(1, ...path));
-  expect(files.toReversed().sort(compareFiles)).toEqual(files);
+  const keys = sorted.map(sortKey);
+  expect(keys.toReversed().sort()).toEqual(keys);
 });
 
 describe("formatTorrent", () => {

@@ -4,7 +4,6 @@ import { LONGEST_FILE, MOST_FILES } from "../../digests/piece-length.ts";
  * .torrent about it. Two servers of the same bytes under the same name make the
  * same info dictionary, and so one swarm.
  */
-import type { Digests } from "../../http/digest.ts";
 import { encode, Encoded } from "./bencode.ts";
 
 /** A file of a torrent. */
@@ -52,8 +51,8 @@ const LONGEST_INFO = 9_900_000;
 const NAMES_TOO_LONG = "The folder's names are too long for a torrent";
 
 /**
- * Makes the torrent of a file (one of an empty path) or of a folder (paths in the
- * order of {@link compareFiles}), given the SHA-1 of every piece, 20 bytes each.
+ * Makes the torrent of a file (one of an empty path) or of a folder (sorted by
+ * {@link sortKey}), given the SHA-1 of every piece, 20 bytes each.
  */
 export function makeTorrent(
   name: string,
@@ -86,12 +85,6 @@ export function makeTorrent(
   return { kind: "torrent", torrent: { infoHash, info, name, length, pieceLength, files } };
 }
 
-/** The torrent of one file. */
-export function torrentOfFile(name: string, digests: Digests): MadeTorrent {
-  const { completeLength, pieceLength, sha1Pieces } = digests;
-  return makeTorrent(name, [{ path: [], length: completeLength }], pieceLength, sha1Pieces);
-}
-
 /** Why these files can have no torrent, before any is read; undefined when they can. */
 export function refuseFiles(files: readonly TorrentFile[]): Refused | undefined {
   if (files.length > MOST_FILES) {
@@ -111,12 +104,9 @@ export function refuseFiles(files: readonly TorrentFile[]): Refused | undefined 
   return names > LONGEST_INFO ? refuse(NAMES_TOO_LONG) : undefined;
 }
 
-/** Sorts a folder's files by the bytes of their paths, so that every server cuts the same pieces. */
-export function compareFiles(a: TorrentFile, b: TorrentFile): number {
-  return Buffer.compare(
-    Buffer.from(a.path.join("/"), "utf8"),
-    Buffer.from(b.path.join("/"), "utf8"),
-  );
+/** Of a file in a folder: sorted by it, every server cuts the same pieces. One character a byte of the path. */
+export function sortKey(path: readonly string[]): string {
+  return Buffer.from(path.join("/"), "utf8").toString("latin1");
 }
 
 /** The .torrent. */

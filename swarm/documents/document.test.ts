@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { LONGEST_FILE } from "../../digests/piece-length.ts";
 import type { Digests } from "../../http/digest.ts";
 import { contentLength, type Plan } from "../../http/plan.ts";
-import { makeTorrent, torrentOfFile } from "../bittorrent/torrent.ts";
+import { makeTorrent } from "../bittorrent/torrent.ts";
 import {
   type Asked,
   type Document,
@@ -27,7 +27,8 @@ describe("documentOf", () => {
     ["a magnet link", ["a.magnet"], { kind: "magnet", segments: ["a"] }],
     ["of a document", ["a.meta4.sha256"], { kind: "sha256", segments: ["a.meta4"] }],
     ["of a dotfile", [".a.meta4"], { kind: "meta4", segments: [".a"] }],
-    ["of a dot and a dot", ["..meta4"], { kind: "meta4", segments: ["."] }],
+    ["of the directory itself", ["..meta4"], undefined],
+    ["of the directory above", ["d", "...torrent"], undefined],
     ["of a name with a line break", ["a\nb.meta4"], { kind: "meta4", segments: ["a\nb"] }],
     ["no name", [".torrent"], undefined],
     ["no name, further down", ["a", ".torrent"], undefined],
@@ -64,7 +65,7 @@ const DIGESTS: Digests = {
 const FILE: Subject = {
   segments: ["d ir", "f.bin"],
   digests: DIGESTS,
-  torrent: torrentOfFile("f.bin", DIGESTS),
+  torrent: makeTorrent("f.bin", [{ path: [], length: 5 }], 65536, DIGESTS.sha1Pieces),
 };
 const EMPTY: Subject = {
   segments: ["e"],
@@ -207,13 +208,18 @@ describe("planDocument", () => {
   const WHOLE: Plan = {
     status: 200,
     fields: {
+      "cache-control": "no-cache",
       etag: '"tag"',
       "content-type": "application/x-bittorrent",
       "content-disposition": "attachment; filename=\"_.torrent\"; filename*=UTF-8''%C3%A4.torrent",
     },
     content: { kind: "bytes", bytes },
   };
-  const NOT_MODIFIED: Plan = { status: 304, fields: { etag: '"tag"' }, content: { kind: "none" } };
+  const NOT_MODIFIED: Plan = {
+    status: 304,
+    fields: { "cache-control": "no-cache", etag: '"tag"' },
+    content: { kind: "none" },
+  };
   const FAILED: Plan = {
     status: 412,
     fields: { "content-type": "text/plain; charset=utf-8" },

@@ -50,7 +50,8 @@ export interface DocumentTarget {
 /** Reads the suffix of the last name; undefined when it is none, or all of the name. */
 export function documentOf(segments: readonly string[]): DocumentTarget | undefined {
   const [, name, suffix] = /^(.+)\.(.+)$/s.exec(segments.at(-1) ?? "") ?? [];
-  if (name === undefined || !isKind(suffix)) return undefined;
+  // "..torrent" would be about the directory itself.
+  if (name === undefined || name === "." || name === ".." || !isKind(suffix)) return undefined;
   return { kind: suffix, segments: [...segments.slice(0, -1), name] };
 }
 
@@ -138,10 +139,10 @@ function makeContent(
       if (torrent.kind === "refused") return torrent;
       return text(`${formatMagnet(torrent.torrent, sources(subject, places))}\n`);
     case "sha256":
-      if (digests === undefined) return noneOfFolder(kind);
+      if (digests === undefined) return NONE_OF_FOLDER[kind];
       return text(formatChecksum(digests.sha256, name));
     case "meta4": {
-      if (digests === undefined) return noneOfFolder(kind);
+      if (digests === undefined) return NONE_OF_FOLDER[kind];
       const metalink = formatMetalink(name, digests, {
         urls: [places.here, ...places.mirrors].map((root) => formatPath(root, segments, false)),
         // Who asked for the file must be done when it is there: given a torrent, aria2 goes on seeding.
@@ -159,8 +160,14 @@ function text(content: string): MadeContent {
   return { kind: "content", bytes: Buffer.from(content, "utf8") };
 }
 
-function noneOfFolder(kind: DocumentKind): Refused {
-  return { kind: "refused", reason: `A folder has no .${kind}` };
+const NONE_OF_FOLDER = {
+  meta4: { kind: "refused", reason: "A folder has no .meta4" },
+  sha256: { kind: "refused", reason: "A folder has no .sha256" },
+} as const satisfies Partial<Record<DocumentKind, Refused>>;
+
+/** Why a folder has no such document, before anything in it is looked at; undefined when it has one. */
+export function refuseFolder(kind: DocumentKind): Refused | undefined {
+  return kind === "meta4" || kind === "sha256" ? NONE_OF_FOLDER[kind] : undefined;
 }
 
 function sources({ segments, digests }: Subject, { webSeeds, announce }: Places): Sources {
@@ -176,7 +183,8 @@ function sources({ segments, digests }: Subject, { webSeeds, announce }: Places)
 /** Answers GET and HEAD with a document. A Range of it is ignored. */
 export function planDocument(document: Document, fields: Fields): Plan {
   const vary: Plan["fields"] = document.asked === "by-accept" ? { vary: "Accept" } : {};
-  const validators = { ...vary, etag: document.entityTag };
+  // It depends on the Host that was asked, and on a file that may change.
+  const validators = { ...vary, "cache-control": "no-cache", etag: document.entityTag };
   const representation = {
     completeLength: document.bytes.length,
     entityTag: document.entityTag,

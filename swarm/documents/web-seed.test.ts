@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { LIBTORRENT, PYTHON, run, testWith } from "../../test/clients.ts";
 import { offsetBytes, startSite, temporaryDirectory, writeSettled } from "../../test/site.ts";
-import { compareFiles, makeTorrent, type TorrentFile } from "../bittorrent/torrent.ts";
+import { makeTorrent, sortKey, type TorrentFile } from "../bittorrent/torrent.ts";
 import { makeDocument } from "./document.ts";
 
 // A whole session of another program.
@@ -61,7 +61,7 @@ testWith(LIBTORRENT).each<[string, string[], string[][]]>([
   using site = startSite();
   const files = paths
     .map((path, index): TorrentFile => ({ path, length: 100_000 + index }))
-    .sort(compareFiles);
+    .sort((a, b) => (sortKey(a.path) < sortKey(b.path) ? -1 : 1));
   const contents = files.map(({ length }, index) => offsetBytes(length, String(index)));
   for (const [index, { path }] of files.entries()) {
     const place = join(site.directory, ...segments, ...path);

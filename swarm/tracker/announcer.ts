@@ -3,7 +3,13 @@
  * any other seed, again and again while somebody asks for the torrent. The tracker is
  * a stranger: it is given little time and little room, and nobody else is asked for it.
  */
-import { LONGEST, LONGEST_ANSWER, MOST_PEERS, plain, readAnswer } from "./tracker-answer.ts";
+import {
+  LONGEST,
+  LONGEST_ANSWER,
+  LONGEST_REASON,
+  MOST_PEERS,
+  readAnswer,
+} from "./tracker-answer.ts";
 import type { KnownPeer, TrackerSaid } from "./tracker-answer.ts";
 
 export interface AnnouncerOptions {
@@ -119,7 +125,9 @@ export class Announcer implements Disposable {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       // Once is enough until it works again.
-      if (!this.#failed && !this.#disposed.signal.aborted) log(`${tracker}: ${plain(reason)}`);
+      if (!this.#failed && !this.#disposed.signal.aborted) {
+        log(`${tracker}: ${reason.slice(0, LONGEST_REASON)}`);
+      }
       this.#failed = true;
       return Math.min(LONGEST, RETRY * 2 ** announced.failures++);
     }

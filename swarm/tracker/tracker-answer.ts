@@ -26,8 +26,8 @@ const SHORTEST = 10;
 export const LONGEST = 3_600;
 /** An answer is a dictionary, and its peers are a list of dictionaries. */
 const DEPTH = 8;
-/** Characters of a refusal that are passed on. */
-const LONGEST_REASON = 200;
+/** Characters of a refusal that are logged. */
+export const LONGEST_REASON = 200;
 
 /** Reads an answer. Throws the tracker's reason when it refused, and one of ours when it said nothing that is understood. */
 export function readAnswer(bytes: Uint8Array): TrackerSaid {
@@ -37,7 +37,7 @@ export function readAnswer(bytes: Uint8Array): TrackerSaid {
   }
   const answer = decoded.value;
   const reason = answer.get("failure reason");
-  if (reason instanceof Uint8Array) throw new Error(plain(new TextDecoder().decode(reason)));
+  if (reason instanceof Uint8Array) throw new Error(new TextDecoder().decode(reason));
   const interval = answer.get("interval");
   const peers = [...readPeers(answer, "peers", 4), ...readPeers(answer, "peers6", 16)];
   return {
@@ -45,11 +45,6 @@ export function readAnswer(bytes: Uint8Array): TrackerSaid {
       typeof interval === "number" ? Math.max(SHORTEST, Math.min(LONGEST, interval)) : LONGEST,
     peers: peers.slice(0, MOST_PEERS),
   };
-}
-
-/** Text from outside as the log may show it: short, and without what a terminal obeys. */
-export function plain(text: string): string {
-  return text.slice(0, LONGEST_REASON).replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, " ");
 }
 
 /** Compact peers: an address of so many bytes and a port each (BEP 23, BEP 7). */

@@ -115,7 +115,7 @@ describe("A tracker that the seeder is announced at answers with", () => {
       }),
       undefined,
       0,
-      `/announce:  ]0;owned   rangesrv: all is well${"!".repeat(100)}`,
+      String.raw`/announce: \x1b]0;owned\x07\r\nrangesrv: all is well${"!".repeat(100)}`,
     ],
     ["nothing", "", undefined, 0, ""],
   ])("%s", async (_why, head, chunk, times, reason) => {
