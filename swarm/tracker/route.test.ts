@@ -15,7 +15,9 @@ async function knows(hash: Uint8Array): Promise<Knowledge> {
   return name === KNOWN ? "made-here" : "unknown";
 }
 
-const UNAVAILABLE = "d14:failure reason34:temporarily unavailable, try again8:retry ini1ee";
+const UNAVAILABLE =
+  "d14:failure reason34:temporarily unavailable, try again" +
+  "8:intervali60e12:min intervali60e8:retry ini1ee";
 
 describe("parseTrackerUrl", () => {
   test.each<[string, string, Omit<TrackerRequest, "client"> | undefined]>([

@@ -106,9 +106,14 @@ async function scrape(
 /** Some programs remove a torrent that is told this: it is for those that weren't made here. */
 const UNREGISTERED: EncodableRecord = { "failure reason": "unregistered torrent" };
 
-/** BEP 31: to be asked again in a minute. Clients do so after any failure, in their own time. */
+/**
+ * To be asked again in a minute, by BEP 31. Clients come back after any failure: aria2
+ * after 120 s, Transmission after 20 and more; libtorrent after `interval`, or 1800 s.
+ */
 const UNAVAILABLE: EncodableRecord = {
   "failure reason": "temporarily unavailable, try again",
+  interval: 60,
+  "min interval": 60,
   "retry in": 1,
 };
 
