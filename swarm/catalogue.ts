@@ -134,6 +134,7 @@ export class Catalogue {
     if (found.kind !== "place") return found;
     const { key, segments } = found.place;
     const named = await this.look(segments);
+    if ("kind" in named && named.kind === "pending") return { kind: "lost" };
     const isSame = !("kind" in named) && Buffer.compare(keyOf(named.job), key) === 0;
     return isSame ? { kind: "named", named } : { kind: "none" };
   }
