@@ -109,29 +109,26 @@ class Load {
   }
 }
 
-test.concurrent.if(LINUX)(
-  "SIGHUP under load: every worker is another one, and no request fails",
-  async () => {
-    await using running = await startWorkers("3");
-    const before = children(running.process.pid);
-    const load = new Load(running.port, 4, 4);
-    await until(() => load.answered > 1_000);
-    running.process.kill("SIGHUP");
-    await running.printed("rolled");
-    await until(() => load.answered > 10_000);
-    await load.stop();
-    await until(() => children(running.process.pid).length === 3);
-    const after = children(running.process.pid);
-    expect({
-      failures: load.failures,
-      started: before.length,
-      kept: after.filter((pid) => before.includes(pid)),
-      count: after.length,
-    }).toEqual({ failures: [], started: 3, kept: [], count: 3 });
-  },
-);
+test.if(LINUX)("SIGHUP under load: every worker is another one, and no request fails", async () => {
+  await using running = await startWorkers("3");
+  const before = children(running.process.pid);
+  const load = new Load(running.port, 4, 4);
+  await until(() => load.answered > 1_000);
+  running.process.kill("SIGHUP");
+  await running.printed("rolled");
+  await until(() => load.answered > 10_000);
+  await load.stop();
+  await until(() => children(running.process.pid).length === 3);
+  const after = children(running.process.pid);
+  expect({
+    failures: load.failures,
+    started: before.length,
+    kept: after.filter((pid) => before.includes(pid)),
+    count: after.length,
+  }).toEqual({ failures: [], started: 3, kept: [], count: 3 });
+});
 
-test.concurrent.if(LINUX)(
+test.if(LINUX)(
   "A download that began before SIGHUP is finished by the worker that began it",
   async () => {
     await using running = await startWorkers("2");
