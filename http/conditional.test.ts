@@ -15,13 +15,14 @@ const LATER = "Sun, 09 Sep 2001 01:46:41 GMT";
 /** Tue, 09 Nov 2004 11:33:20 GMT */
 const NOW = 1_100_000_000_000;
 
-/** A representation of `DATE`; a weak tag is that of a file that has not settled. */
+/** A representation of `DATE`; a weak tag is that of a file that has not settled and so has no date. */
 function tagged(entityTag: string): Representation {
+  const settled = !entityTag.startsWith("W/");
   return {
     completeLength: 100,
     entityTag,
-    lastModified: 1_000_000_000_000,
-    settled: !entityTag.startsWith("W/"),
+    lastModified: settled ? 1_000_000_000_000 : undefined,
+    settled,
     mediaType: "text/plain; charset=utf-8",
     name: "plain.txt",
   };
@@ -191,7 +192,9 @@ describe("dates in If-Modified-Since and If-Unmodified-Since", () => {
     ["equal", DATE, STRONG, NOT_SINCE],
     ["a second later", LATER, STRONG, NOT_SINCE],
     ["a second earlier", EARLIER, STRONG, SINCE],
-    ["equal, not settled", DATE, WEAK, NOT_SINCE],
+    ["equal, not settled", DATE, WEAK, SINCE],
+    ["a second later, not settled", LATER, WEAK, SINCE],
+    ["later than now, not settled", "Fri, 31 Dec 9999 23:59:59 GMT", WEAK, SINCE],
     ["a second earlier, not settled", EARLIER, WEAK, SINCE],
     ["later than now", "Fri, 31 Dec 9999 23:59:59 GMT", STRONG, NOT_SINCE],
     ["the epoch", "Thu, 01 Jan 1970 00:00:00 GMT", STRONG, SINCE],

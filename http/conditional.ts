@@ -22,7 +22,10 @@ export type RangeCondition =
   | { readonly kind: "fails"; readonly date: boolean }
   | { readonly kind: "malformed"; readonly reason: string };
 
-/** Judges the four preconditions of a GET or HEAD; `now` in milliseconds. */
+/**
+ * Judges the four preconditions of a GET or HEAD; `now` in milliseconds. Conditions by
+ * date don't hold for a representation that has none yet.
+ */
 export function evaluatePreconditions(
   fields: Fields,
   representation: Representation,
@@ -35,7 +38,7 @@ export function evaluatePreconditions(
     if (!matches) return { kind: "failed", field: "If-Match" };
   } else {
     const since = readDate(fields.get("if-unmodified-since"), now);
-    if (since !== undefined && representation.lastModified > since) {
+    if (since !== undefined && !isUnmodified(representation, since)) {
       return { kind: "failed", field: "If-Unmodified-Since" };
     }
   }
@@ -46,15 +49,19 @@ export function evaluatePreconditions(
     return matches ? { kind: "not-modified" } : { kind: "proceed" };
   }
   const since = readDate(fields.get("if-modified-since"), now);
-  if (since !== undefined && representation.lastModified <= since) return { kind: "not-modified" };
-  return { kind: "proceed" };
+  const unmodified = since !== undefined && isUnmodified(representation, since);
+  return unmodified ? { kind: "not-modified" } : { kind: "proceed" };
+}
+
+function isUnmodified({ lastModified }: Representation, since: number): boolean {
+  return lastModified !== undefined && lastModified <= since;
 }
 
 /**
- * Step 5: judges If-Range. It holds for exactly the current strong tag, or for
- * exactly the current date once no later change can have it too. What is neither a
- * tag nor a date fails; two of them are malformed. An empty field is no condition,
- * as the runtime has it too.
+ * Step 5: judges If-Range. It holds for exactly the current strong tag or exactly the
+ * current date, which is strong where there is one. What is neither a tag nor a date
+ * fails; two of them are malformed. An empty field is no condition, as the runtime has
+ * it too.
  */
 export function evaluateIfRange(
   fields: Fields,
@@ -74,7 +81,7 @@ export function evaluateIfRange(
   if (date === undefined && !one) {
     return { kind: "malformed", reason: "If-Range takes one entity tag or one date" };
   }
-  const holds = date === representation.lastModified && representation.settled;
+  const holds = date !== undefined && date === representation.lastModified;
   return holds ? { kind: "holds" } : { kind: "fails", date: true };
 }
 

@@ -27,7 +27,12 @@ const SETTLED: Representation = {
   mediaType: "video/mp4",
   name: "film.mp4",
 };
-const UNSETTLED: Representation = { ...SETTLED, entityTag: 'W/"v1"', settled: false };
+const UNSETTLED: Representation = {
+  ...SETTLED,
+  entityTag: 'W/"v1"',
+  lastModified: undefined,
+  settled: false,
+};
 const EMPTY: Representation = { ...SETTLED, completeLength: 0 };
 
 const TEXT = "text/plain; charset=utf-8";
@@ -38,7 +43,7 @@ const WHOLE: Plan = {
   fields: FIELDS,
   content: { kind: "whole", completeLength: 100 },
 };
-/** Last-Modified is left out where an equal date must not bring the range back. */
+/** Last-Modified is left out where the runtime could read the condition as an equal date. */
 const WHOLE_WITHOUT_DATE: Plan = {
   status: 200,
   fields: {
@@ -52,9 +57,10 @@ const WHOLE_WITHOUT_DATE: Plan = {
 const NOTHING: Plan = { ...WHOLE, content: { kind: "whole", completeLength: 0 } };
 const NOT_MODIFIED: Plan = { status: 304, fields: VALIDATORS, content: { kind: "none" } };
 
-/** The same plan with a weak tag. */
+/** The same plan for a file that hasn't settled: a weak tag and no date. */
 function weak(answer: Plan): Plan {
-  return { ...answer, fields: { ...answer.fields, etag: 'W/"v1"' } };
+  const { "last-modified": _, ...fields } = answer.fields;
+  return { ...answer, fields: { ...fields, etag: 'W/"v1"' } };
 }
 
 /** A 206 of one window. */
@@ -170,7 +176,14 @@ describe("plan", () => {
     ["not modified", { "if-none-match": '"v1"' }, weak(NOT_MODIFIED)],
     ["If-Match, strong comparison", { "if-match": 'W/"v1"' }, NO_MATCH],
     ["If-Range of its tag", { range: "bytes=0-9", "if-range": 'W/"v1"' }, weak(WHOLE)],
-    ["If-Range of its date", { range: "bytes=0-9", "if-range": DATE }, weak(WHOLE_WITHOUT_DATE)],
+    ["If-Range of its date", { range: "bytes=0-9", "if-range": DATE }, weak(WHOLE)],
+    ["If-Modified-Since of its date", { "if-modified-since": DATE }, weak(WHOLE)],
+    [
+      "both of Dragonfly's conditions",
+      { "if-modified-since": DATE, "if-none-match": 'W/"v1"' },
+      weak(NOT_MODIFIED),
+    ],
+    ["If-Unmodified-Since of its date", { "if-unmodified-since": DATE }, MODIFIED],
   ])("GET of a file not settled: %s", (_why, fields, expected) => {
     expect(planned("GET", fields, UNSETTLED)).toEqual({ ...expected, drawn: 0 });
   });

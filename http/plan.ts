@@ -168,19 +168,31 @@ function planWhole(representation: Representation, download: boolean): Plan {
 }
 
 function planWindow(window: Window, representation: Representation, disposition: string): Plan {
-  const fields = representationFields(representation);
+  const contentRange = formatContentRange(window, representation.completeLength);
   return {
     status: 206,
-    // Written out, since this is on the path of every piece and a spread costs more.
-    fields: {
-      "accept-ranges": fields["accept-ranges"],
-      etag: fields.etag,
-      "last-modified": fields["last-modified"],
-      "content-type": fields["content-type"],
-      "content-disposition": disposition,
-      "content-range": formatContentRange(window, representation.completeLength),
-    },
+    fields: windowFields(representationFields(representation), disposition, contentRange),
     content: { kind: "window", window },
+  };
+}
+
+/** Written out where it can be, since this is on the path of every piece and a spread costs more. */
+function windowFields(
+  fields: Plan["fields"],
+  disposition: string,
+  contentRange: string,
+): Plan["fields"] {
+  const modified = fields["last-modified"];
+  if (modified === undefined) {
+    return { ...fields, "content-disposition": disposition, "content-range": contentRange };
+  }
+  return {
+    "accept-ranges": "bytes",
+    etag: fields["etag"] ?? "",
+    "last-modified": modified,
+    "content-type": fields["content-type"] ?? "",
+    "content-disposition": disposition,
+    "content-range": contentRange,
   };
 }
 
@@ -218,8 +230,8 @@ function planRange(
 
 /**
  * The runtime reads Range and If-Range once more when a 200 has a file for content,
- * and it takes an equal date at its word. A date that is no strong validator yet is
- * therefore left out of the answer that must be whole.
+ * and it takes more for a date than RFC 9110 does. The date is therefore left out of
+ * the answer that must be whole.
  */
 function withoutDate(answer: Plan): Plan {
   const { "last-modified": _, ...fields } = answer.fields;

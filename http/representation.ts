@@ -14,8 +14,11 @@ export interface Representation {
   readonly completeLength: number;
   /** As sent, quotes and all; `W/` in front while it is weak. */
   readonly entityTag: string;
-  /** Milliseconds since 1970, whole seconds, not after the time of the request. */
-  readonly lastModified: number;
+  /**
+   * Milliseconds since 1970, whole seconds. Undefined while it isn't settled: another
+   * version could have the same date.
+   */
+  readonly lastModified: number | undefined;
   /** False while another change could still hide behind the same time stamp. */
   readonly settled: boolean;
   readonly mediaType: string;
@@ -34,6 +37,10 @@ export interface FileFacts {
  * The coarsest time stamps in use are two seconds apart (FAT). Until then a second
  * change may leave the stamp as it was, so the tag must not vouch for single bytes
  * (RFC 9110 §8.8.1). A stamp from the future is never trusted.
+ *
+ * A date has whole seconds: two versions within one of them have the same. None is
+ * given out while that second may bring another version, so that every date that a
+ * client has is a strong validator (§8.8.2.2).
  */
 const COARSEST_STAMP = 2_000;
 
@@ -45,8 +52,7 @@ export function represent(facts: FileFacts, now: number): Representation {
   return {
     completeLength: facts.size,
     entityTag: settled ? opaque : `W/${opaque}`,
-    // RFC 9110 §8.8.2.1: never later than the answer that carries it.
-    lastModified: Math.floor(Math.min(modified, now) / 1000) * 1000,
+    lastModified: settled ? Math.floor(modified / 1000) * 1000 : undefined,
     settled,
     mediaType: mediaTypeOf(facts.name),
     name: facts.name,
@@ -57,35 +63,27 @@ export function represent(facts: FileFacts, now: number): Representation {
 export const ACCEPT_RANGES = { "accept-ranges": "bytes" } as const;
 
 /** The fields of 200, 206 and 304 that tell versions apart (§8.8). */
-export function validatorFields(representation: Representation): Record<string, string> {
-  return {
-    ...ACCEPT_RANGES,
-    etag: representation.entityTag,
-    "last-modified": formatHttpDate(representation.lastModified),
-  };
+export function validatorFields(representation: Representation): Readonly<Record<string, string>> {
+  const { entityTag, lastModified } = representation;
+  const tagged = { ...ACCEPT_RANGES, etag: entityTag };
+  if (lastModified === undefined) return tagged;
+  return { ...tagged, "last-modified": formatHttpDate(lastModified) };
 }
 
 /** Those of a 200 that is shown and not saved. Built once a version. */
-export function representationFields(representation: Representation): RepresentationFields {
+export function representationFields(
+  representation: Representation,
+): Readonly<Record<string, string>> {
   const known = built.get(representation);
   if (known !== undefined) return known;
+  const { mediaType } = representation;
   const fields = {
-    ...ACCEPT_RANGES,
-    etag: representation.entityTag,
-    "last-modified": formatHttpDate(representation.lastModified),
-    "content-type": representation.mediaType,
+    ...validatorFields(representation),
+    "content-type": mediaType,
     "content-disposition": "inline",
   };
   built.set(representation, fields);
   return fields;
 }
 
-/** Lower case, as a plan has them. */
-export type RepresentationFields = Readonly<
-  Record<
-    "accept-ranges" | "etag" | "last-modified" | "content-type" | "content-disposition",
-    string
-  >
->;
-
-const built = new WeakMap<Representation, RepresentationFields>();
+const built = new WeakMap<Representation, Readonly<Record<string, string>>>();
