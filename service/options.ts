@@ -28,7 +28,7 @@ export interface SwarmOptions {
   readonly seed: boolean;
   /** Undefined: the one after the HTTP port. */
   readonly seedPort: number | undefined;
-  /** Whether a client that takes Metalinks is given one for a file. */
+  /** Whether a client that takes Metalinks is given one in a file's place. */
   readonly negotiate: boolean;
 }
 
@@ -75,7 +75,7 @@ Usage: rangesrv [options] DIR
   --tracker URL        another tracker for torrents to name
   --url URL            how clients reach this server, where a proxy hides it
   --mirror URL         the same files elsewhere; may be said more than once
-  --no-negotiate       no Metalink for a file but by its own name
+  --negotiate          a Metalink for a file, where Accept names that type
   --quiet              print errors only; --help: this; --version: which
 
 Example: rangesrv ./data     http://127.0.0.1:13000/data/NAME is ./data/NAME
@@ -202,7 +202,7 @@ function readSwarm(values: ReturnType<typeof parse>["values"]): SwarmOptions | s
     announceInterval,
     seed: !values["no-seed"],
     seedPort: seedPortNumber,
-    negotiate: !values["no-negotiate"],
+    negotiate: values.negotiate,
   };
 }
 
@@ -236,7 +236,7 @@ function parse(args: readonly string[]) {
       tracker: { type: "string" },
       url: { type: "string" },
       mirror: { type: "string", multiple: true, default: [] },
-      "no-negotiate": { type: "boolean", default: false },
+      negotiate: { type: "boolean", default: false },
       quiet: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
       version: { type: "boolean", default: false },

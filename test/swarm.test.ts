@@ -3,7 +3,14 @@
  * web seeds and its Metalinks, and know each other from its tracker.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { chmodSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { decode, type Dictionary } from "../swarm/bittorrent/bencode.ts";
@@ -245,6 +252,8 @@ function startFlipping(port: number, at: number) {
     development: false,
     async fetch(request) {
       const { pathname } = new URL(request.url);
+      // Peers would send what is counted here.
+      if (pathname.endsWith(".torrent")) return new Response(null, { status: 404 });
       const response = await fetch(`http://127.0.0.1:${port}${pathname}`, {
         headers: request.headers,
         decompress: false,
@@ -274,21 +283,52 @@ function startFlipping(port: number, at: number) {
 const METALINK = "application/metalink4+xml";
 
 describe("Repair", () => {
-  testWith("aria2c").concurrent(
-    "stock aria2c fetches nothing again but the piece with a wrong byte",
+  const REPAIRED = { exitCode: 0, same: true, again: 12_345 };
+  /** The file by `path` through a proxy that flips a byte: whether it is right, and bytes fetched again. */
+  async function repair({ port, origin }: Running, path: string, ...args: string[]) {
+    await fetchDocument(origin, "/data/file.meta4");
+    using flipping = startFlipping(port, 3 * MIB + 77);
+    const into = scratch();
+    const exitCode = await aria2c(into, ...args, `${flipping.origin}${path}`);
+    const same = readFileSync(join(into, "file")).equals(FILE);
+    return { exitCode, same, again: flipping.bytes - FILE.length };
+  }
+
+  testWith("aria2c")(
+    "aria2c NAME.meta4 fetches nothing again but the piece with a wrong byte",
     async () => {
-      await fetchDocument(server.origin, "/data/file.meta4");
-      using flipping = startFlipping(server.port, 3 * MIB + 77);
-      const into = scratch();
-      const exitCode = await aria2c(into, `${flipping.origin}/data/file`);
-      const same = readFileSync(join(into, "file")).equals(FILE);
-      expect({ exitCode, same, again: flipping.bytes - FILE.length }).toEqual({
-        exitCode: 0,
-        same: true,
-        again: 12_345,
-      });
+      expect(await repair(server, "/data/file.meta4")).toEqual(REPAIRED);
     },
   );
+
+  testWith("aria2c")("with --negotiate, so does aria2c NAME", async () => {
+    await using own = await startBinary([
+      "--host",
+      "127.0.0.1",
+      "--no-seed",
+      "--negotiate",
+      directory,
+    ]);
+    expect(await repair(own, "/data/file")).toEqual(REPAIRED);
+  });
+});
+
+/** The digests are known, so that a Metalink could be made. */
+describe("A file's URL gives the file", () => {
+  testWith("aria2c").each<[string, string, string[]]>([
+    ["to aria2c -o", "other", ["-o", "other"]],
+    ["to aria2c --checksum", "file", ["--checksum", `sha-256=${digest(FILE, "hex")}`]],
+  ])("%s", async (_, name, args) => {
+    await fetchDocument(server.origin, "/data/file.meta4");
+    const into = scratch();
+    const exitCode = await aria2c(into, ...args, `${server.origin}/data/file`);
+    const same = readFileSync(join(into, name)).equals(FILE);
+    expect({ exitCode, names: readdirSync(into), same }).toEqual({
+      exitCode: 0,
+      names: [name],
+      same: true,
+    });
+  });
 });
 
 describe("Digests", () => {
@@ -415,6 +455,6 @@ test.concurrent("All workers know one swarm", async () => {
   expect(counts).toEqual(Array.from({ length: 20 }, (_, n) => n + 1));
 });
 
-function digest(bytes: Uint8Array): string {
-  return new Bun.CryptoHasher("sha256").update(bytes).digest("base64");
+function digest(bytes: Uint8Array, encoding: "base64" | "hex" = "base64"): string {
+  return new Bun.CryptoHasher("sha256").update(bytes).digest(encoding);
 }
