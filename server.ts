@@ -11,7 +11,8 @@ import { InFlight } from "./files/in-flight.ts";
 import { listDirectory } from "./files/listing.ts";
 import { locate, openRoot, type Root } from "./files/locate.ts";
 import { type Asked, type Exchange, respond, respondFromFile } from "./files/respond.ts";
-import { plan, planMethod, planNowhere, planSlash } from "./http/plan.ts";
+import { isHost } from "./http/host.ts";
+import { NO_SUCH_HOST, plan, planMethod, planNowhere, planSlash } from "./http/plan.ts";
 import { hasParameter, parseTarget, type Target } from "./http/target.ts";
 import { limitConnections, MOST_SEEDED } from "./service/capacity.ts";
 import { banner, listen, listenToPeers, reservePort } from "./service/listen.ts";
@@ -90,7 +91,8 @@ function answerFailure(site: Site, error: unknown, asked: Asked): Response {
 function answer(site: Site, exchange: Exchange): Response | Promise<Response> {
   const { root, prefix, swarm } = site;
   const { method, url, headers } = exchange.request;
-  // 1. The target names a place below the prefix, or none.
+  // 1. The Host is one host, and the target names a place below the prefix, or none.
+  if (!isHost(headers.get("host"))) return respond(NO_SUCH_HOST, exchange);
   const target = parseTarget(url, prefix);
   if (target.kind !== "path") return answerNowhere(site, target, exchange);
   // 2. The place is an open file, a directory or nothing.
@@ -186,8 +188,7 @@ function open(
   lastCalls?: LastCalls,
 ): Listening {
   const { prefix, url, mirrors, negotiate } = options;
-  const fallback = () => `http://127.0.0.1:${server.port}`;
-  const swarm = new SwarmAnswers({ desk, root, url, fallback, mirrors, negotiate });
+  const swarm = new SwarmAnswers({ desk, root, url, mirrors, negotiate });
   const site: Site = {
     ...{ root, prefix, swarm, log },
     inFlight: new InFlight(() => server.port ?? 0, log),

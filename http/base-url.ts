@@ -12,19 +12,19 @@ export interface Addressed {
 }
 
 /**
- * Scheme and authority without a slash behind them: `http://[::1]:13000`. A Host that
- * is no host never gets into a document: `fallback` stands in for it.
+ * Scheme and authority without a slash behind them: `http://[::1]:13000`. Undefined
+ * when the request names no host that anyone could reach: a document that names another
+ * would be wrong.
  */
 export function baseUrl(
   { url, host }: Addressed,
   configured: string | undefined,
-  fallback: string,
-): string {
+): string | undefined {
   if (configured !== undefined) return configured.replace(/\/+$/, "");
-  if (host === null || host.length > LONGEST_HOST || !HOST.test(host)) return fallback;
+  if (host === null || host.length > LONGEST_HOST || !HOST.test(host)) return undefined;
   const base = `${url.startsWith("https:") ? "https" : "http"}://${host}`;
   // What passed is a port above 65535, an address like 1.2.3.999 or colons that are no IPv6.
-  return URL.canParse(base) ? base : fallback;
+  return URL.canParse(base) ? base : undefined;
 }
 
 /** Characters: a domain name (RFC 1035 §2.3.4), a colon and a port. */

@@ -334,7 +334,7 @@ describe("planSlash", () => {
 test("A listing depends on Accept and has no validators", () => {
   expect(planListing("application/json", "[]\n")).toEqual({
     status: 200,
-    fields: { "content-type": "application/json", vary: "Accept" },
+    fields: { "content-type": "application/json", vary: "Accept", "cache-control": "no-cache" },
     content: { kind: "text", text: "[]\n" },
   });
 });

@@ -108,7 +108,7 @@ export function planSlash({ segments, query }: PathTarget, prefix: string): Plan
 export function planListing(mediaType: string, text: string): Plan {
   return {
     status: 200,
-    fields: { "content-type": mediaType, vary: "Accept" },
+    fields: { "content-type": mediaType, vary: "Accept", "cache-control": "no-cache" },
     content: { kind: "text", text },
   };
 }
@@ -154,6 +154,9 @@ export function contentLength(content: Content): number | undefined {
       return content.multipart.contentLength;
   }
 }
+
+/** RFC 9112 §3.2. */
+export const NO_SUCH_HOST: Plan = refuse(400, "Host is not one host");
 
 export const NOT_FOUND: Plan = refuse(404, "There is no such file here");
 

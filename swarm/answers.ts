@@ -11,7 +11,7 @@ import type { Fields } from "../http/conditional.ts";
 import { asksForDigests, digestFields, readWantedDigests } from "../http/digest.ts";
 import { isForwarded } from "../http/forwarded.ts";
 import { wantsMetalink } from "../http/negotiate.ts";
-import { NOT_FOUND, type Plan, planMethod } from "../http/plan.ts";
+import { NOT_FOUND, type Plan, planMethod, refuse } from "../http/plan.ts";
 import { formatPath, type Target } from "../http/target.ts";
 import type { Window } from "../range.ts";
 import {
@@ -38,8 +38,6 @@ export interface SwarmAnswersOptions {
   readonly root: Root;
   /** URL of this server without a path; undefined: the one that the client used. */
   readonly url: string | undefined;
-  /** The same where a client names no host. */
-  readonly fallback: () => string;
   /** The same files elsewhere: URLs that end in a slash. */
   readonly mirrors: readonly string[];
   /** Whether a client that takes Metalinks is given one for a file. */
@@ -107,12 +105,9 @@ export class SwarmAnswers {
     const { url, headers, method } = asking.request;
     const refused = planMethod(method);
     if (refused !== undefined) return refused;
-    const base = baseUrl(
-      { url, host: headers.get("host") },
-      this.#options.url,
-      this.#options.fallback(),
-    );
-    const outcome = await this.#options.desk.document(target, asked, base, asking.client);
+    const base = baseUrl({ url, host: headers.get("host") }, this.#options.url);
+    if (base === undefined && target.kind !== "sha256") return NO_HOST;
+    const outcome = await this.#options.desk.document(target, asked, base ?? "", asking.client);
     switch (outcome.kind) {
       case "document":
         return planDocument(outcome.document, headers);
@@ -135,7 +130,8 @@ export class SwarmAnswers {
     const tracked = { ...asked, forwarded: isForwarded(request.headers) };
     return this.#options.desk.track(tracked, host).then((bytes) => ({
       status: 200,
-      fields: { "content-type": "text/plain" },
+      // It depends on the client's address and on its Host.
+      fields: { "content-type": "text/plain", "cache-control": "no-store" },
       content: { kind: "bytes", bytes: new Uint8Array(bytes) },
     }));
   }
@@ -143,6 +139,9 @@ export class SwarmAnswers {
 
 /** Characters of a Host field that names an address by number: the tracker looks for nothing else in it. */
 const LONGEST_ADDRESS = 64;
+
+/** The answer to a request for a document that would name this server. */
+const NO_HOST = refuse(400, "This document names this server: ask for it with its name in Host");
 
 /** Who sends one of these has some of the file already, or knows it. */
 const ABOUT_THE_FILE = [
