@@ -26,5 +26,5 @@ test.each<[string, string, Plan, number, Record<string, string>, string]>([
     status: response.status,
     fields: Object.fromEntries(response.headers),
     hex: (await response.bytes()).toHex(),
-  }).toEqual({ status, fields, hex });
+  }).toEqual({ status, fields: { ...fields, "x-content-type-options": "nosniff" }, hex });
 });

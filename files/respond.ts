@@ -8,6 +8,7 @@
  * | larger parts               | a stream of chunks, each checked; errors end the connection |
  */
 import { readSync } from "node:fs";
+import { NOSNIFF } from "../http/browser.ts";
 import { formatHttpDate } from "../http/date.ts";
 import type { Multipart } from "../http/multipart.ts";
 import { contentLength, type Plan, withoutContent } from "../http/plan.ts";
@@ -57,8 +58,8 @@ export function respond(plan: Plan, { request, now }: Asked): Response {
   const body =
     content.kind === "text" ? content.text : content.kind === "bytes" ? content.bytes : null;
   // The runtime dates every answer but one to HEAD whose length is given.
-  const dated = request.method === "HEAD" ? { ...fields, date: formatHttpDate(now) } : fields;
-  return new Response(body, { status, headers: dated });
+  const date = request.method === "HEAD" ? { date: formatHttpDate(now) } : undefined;
+  return new Response(body, { status, headers: { ...fields, ...NOSNIFF, ...date } });
 }
 
 /**

@@ -37,7 +37,12 @@ const EMPTY: Representation = { ...SETTLED, completeLength: 0 };
 
 const TEXT = "text/plain; charset=utf-8";
 const VALIDATORS = { "accept-ranges": "bytes", etag: '"v1"', "last-modified": DATE };
-const FIELDS = { ...VALIDATORS, "content-type": "video/mp4", "content-disposition": "inline" };
+const FIELDS = {
+  ...VALIDATORS,
+  "content-type": "video/mp4",
+  "content-disposition": "inline",
+  "x-content-type-options": "nosniff",
+};
 const WHOLE: Plan = {
   status: 200,
   fields: FIELDS,
@@ -51,6 +56,7 @@ const WHOLE_WITHOUT_DATE: Plan = {
     etag: '"v1"',
     "content-type": "video/mp4",
     "content-disposition": "inline",
+    "x-content-type-options": "nosniff",
   },
   content: { kind: "whole", completeLength: 100 },
 };
@@ -233,6 +239,7 @@ describe("plan", () => {
         "last-modified": DATE,
         "content-type": "multipart/byteranges; boundary=XYZ",
         "content-disposition": "inline",
+        "x-content-type-options": "nosniff",
       },
       content: {
         kind: "parts",
@@ -266,6 +273,25 @@ describe("plan", () => {
       fields: { ...expected.fields, ...disposition },
       drawn: 0,
     });
+  });
+
+  test.each<[string, Record<string, string>, Plan]>([
+    ["whole", {}, WHOLE],
+    ["in part", { range: "bytes=0-9" }, FIRST_TEN],
+  ])("A page is confined, %s", (_why, fields, expected) => {
+    const { drawn, ...answer } = planned("GET", fields, { ...SETTLED, mediaType: "text/html" });
+    expect([drawn, answer]).toEqual([
+      0,
+      {
+        ...expected,
+        fields: {
+          ...expected.fields,
+          "content-type": "text/html",
+          "content-security-policy":
+            "sandbox allow-downloads; default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; media-src 'self'; font-src 'self'",
+        },
+      },
+    ]);
   });
 
   test("?download has no say in a 304", () => {
@@ -334,7 +360,11 @@ describe("planSlash", () => {
 test("A listing depends on Accept and has no validators", () => {
   expect(planListing("application/json", "[]\n")).toEqual({
     status: 200,
-    fields: { "content-type": "application/json", vary: "Accept", "cache-control": "no-cache" },
+    fields: {
+      ...{ "content-type": "application/json", vary: "Accept", "cache-control": "no-cache" },
+      "content-security-policy":
+        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    },
     content: { kind: "text", text: "[]\n" },
   });
 });

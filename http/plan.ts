@@ -9,6 +9,7 @@ import {
   resolveRange,
   type Window,
 } from "../range.ts";
+import { PAGE_POLICY } from "./browser.ts";
 import { evaluateIfRange, evaluatePreconditions, type Fields } from "./conditional.ts";
 import { attachment } from "./disposition.ts";
 import { frameMultipart, type Multipart } from "./multipart.ts";
@@ -108,7 +109,10 @@ export function planSlash({ segments, query }: PathTarget, prefix: string): Plan
 export function planListing(mediaType: string, text: string): Plan {
   return {
     status: 200,
-    fields: { "content-type": mediaType, vary: "Accept", "cache-control": "no-cache" },
+    fields: {
+      ...{ "content-type": mediaType, vary: "Accept", "cache-control": "no-cache" },
+      ...PAGE_POLICY,
+    },
     content: { kind: "text", text },
   };
 }
@@ -179,14 +183,14 @@ function planWindow(window: Window, representation: Representation, disposition:
   };
 }
 
-/** Written out where it can be, since this is on the path of every piece and a spread costs more. */
+/** Written out where there is nothing else, since this is on the path of every piece and a spread costs more. */
 function windowFields(
   fields: Plan["fields"],
   disposition: string,
   contentRange: string,
 ): Plan["fields"] {
   const modified = fields["last-modified"];
-  if (modified === undefined) {
+  if (modified === undefined || fields["content-security-policy"] !== undefined) {
     return { ...fields, "content-disposition": disposition, "content-range": contentRange };
   }
   return {
@@ -195,6 +199,7 @@ function windowFields(
     "last-modified": modified,
     "content-type": fields["content-type"] ?? "",
     "content-disposition": disposition,
+    "x-content-type-options": "nosniff",
     "content-range": contentRange,
   };
 }

@@ -27,7 +27,9 @@ function observe({ status, fields, body, complete }: WireResponse) {
   return { status, fields: others, body: body.toString("latin1"), whole: complete, dated };
 }
 
+const NOSNIFF = { "x-content-type-options": "nosniff" };
 const VALIDATORS = {
+  ...NOSNIFF,
   "accept-ranges": "bytes",
   // Size 64 and 10^18 nanoseconds in base 36.
   etag: '"1s-7lieexzx4kxs"',
@@ -40,7 +42,7 @@ const WHOLE = {
   ...FILE,
   link: '<small.txt.meta4>; rel=describedby; type="application/metalink4+xml", <small.txt.torrent>; rel=describedby; type="application/x-bittorrent"',
 };
-const ERROR = { "accept-ranges": "bytes", ...TEXT };
+const ERROR = { "accept-ranges": "bytes", ...NOSNIFF, ...TEXT };
 const LINE = (offset: number) => `${String(offset).padStart(15, "0")}\n`;
 
 test.each<[string, string, Record<string, string>, number, Record<string, string>, string]>([
@@ -126,7 +128,14 @@ test.each<[string, string, Record<string, string>, number, Record<string, string
     { ...ERROR, allow: "GET, HEAD, OPTIONS", "content-length": "59" },
     "Method not allowed; this server answers GET, HEAD, OPTIONS\n",
   ],
-  ["OPTIONS", "OPTIONS", {}, 204, { "accept-ranges": "bytes", allow: "GET, HEAD, OPTIONS" }, ""],
+  [
+    "OPTIONS",
+    "OPTIONS",
+    {},
+    204,
+    { "accept-ranges": "bytes", ...NOSNIFF, allow: "GET, HEAD, OPTIONS" },
+    "",
+  ],
 ])("A file: %s", async (_, method, request, status, fields, body) => {
   using site = startFilled();
   const response = await ask(site.port, method, "/data/small.txt", request);

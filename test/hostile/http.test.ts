@@ -3,6 +3,7 @@
  * make it read, hold and send.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Running, startBinary } from "../binary.ts";
 import { offsetBytes, temporaryDirectory, writeSettled } from "../site.ts";
@@ -18,6 +19,9 @@ let server: Running;
 beforeAll(async () => {
   writeSettled(join(directory, "small"), offsetBytes(64));
   writeSettled(join(directory, "large"), offsetBytes(4 * MIB));
+  mkdirSync(join(directory, "pages"));
+  writeSettled(join(directory, "pages/index.html"), "<script>alert(1)</script>");
+  writeSettled(join(directory, "pages/a.svg"), "<svg/>");
   server = await startBinary(["--host", "127.0.0.1", directory]);
 });
 
@@ -74,4 +78,46 @@ test("What depends on Host or Accept says so to caches", async () => {
     ["Accept", "no-cache"],
     [undefined, "no-store"],
   ]);
+});
+
+const FILE_POLICY =
+  "sandbox allow-downloads; default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; media-src 'self'; font-src 'self'";
+const PAGE_POLICY =
+  "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+test.each<[string, string, string, Record<string, string>, number, string | undefined]>([
+  ["a file", "GET", "small", {}, 200, undefined],
+  ["HEAD", "HEAD", "small", {}, 200, undefined],
+  ["a window", "GET", "small", { Range: "bytes=0-1" }, 206, undefined],
+  ["parts", "GET", "small", { Range: "bytes=0-1,5-6" }, 206, undefined],
+  ["a streamed file", "GET", "large", {}, 200, undefined],
+  ["a streamed window", "GET", "large", { Range: "bytes=1-2000000" }, 206, undefined],
+  ["not modified", "GET", "small", { "If-None-Match": "*" }, 304, undefined],
+  ["a failed condition", "GET", "small", { "If-Match": '"x"' }, 412, undefined],
+  ["no such range", "GET", "small", { Range: "bytes=99-" }, 416, undefined],
+  ["no such range syntax", "GET", "small", { Range: "bytes=9-1" }, 400, undefined],
+  ["a method", "PUT", "small", {}, 405, undefined],
+  ["OPTIONS", "OPTIONS", "small", {}, 204, undefined],
+  ["nothing", "GET", "nothing", {}, 404, undefined],
+  ["a name that is none", "GET", "%00", {}, 400, undefined],
+  ["a directory without its slash", "GET", "pages", {}, 308, undefined],
+  ["the root", "GET", "../", {}, 307, undefined],
+  ["a listing", "GET", "", {}, 200, PAGE_POLICY],
+  ["a listing in JSON", "GET", "", { Accept: "application/json" }, 200, PAGE_POLICY],
+  ["a document", "GET", "small.sha256", {}, 200, undefined],
+  ["the tracker", "GET", "../-/announce", {}, 200, undefined],
+  // What a browser would run
+  ["an index.html", "GET", "pages/", {}, 200, FILE_POLICY],
+  ["a page in part", "GET", "pages/index.html", { Range: "bytes=0-7" }, 206, FILE_POLICY],
+  ["a page in parts", "GET", "pages/index.html", { Range: "bytes=0-1,5-6" }, 206, FILE_POLICY],
+  ["a page to HEAD", "HEAD", "pages/index.html", {}, 200, FILE_POLICY],
+  ["a picture that is a document", "GET", "pages/a.svg", {}, 200, FILE_POLICY],
+])("A browser neither guesses nor runs: %s", async (_, method, path, fields, status, policy) => {
+  await untilReady("/data/small.sha256");
+  const answer = await ask(server.port, method, `/data/${path}`, fields);
+  expect([
+    answer.status,
+    answer.fields["x-content-type-options"],
+    answer.fields["content-security-policy"],
+  ]).toEqual([status, "nosniff", policy]);
 });
