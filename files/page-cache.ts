@@ -4,7 +4,8 @@
  * connections, so a disk that takes ten milliseconds takes them from each.
  *
  * Linux tells by preadv2(2) with RWF_NOWAIT, which fails where it would wait; the
- * bytes are then read once on another thread before the answer begins. Elsewhere,
+ * bytes are then read on another thread, before the answer begins or as it is sent,
+ * and no longer than somebody waits for them. Elsewhere,
  * and on file systems that can't tell (tmpfs, for one), all is taken to be there.
  */
 import { ptr } from "bun:ffi";
@@ -58,22 +59,56 @@ function canTell(file: OpenFile): boolean {
   return libc !== undefined && !untold.has(file.device);
 }
 
-/** Reads the beginnings of windows into the page cache, one after the other, on another thread. */
-export async function warm(file: OpenFile, windows: readonly Window[]): Promise<void> {
+/**
+ * Reads windows into the page cache, one after the other, on another thread: at most
+ * {@link MOST_WARMED} bytes of them together. False when `signal` ended it.
+ */
+export async function warm(
+  file: OpenFile,
+  windows: readonly Window[],
+  signal: AbortSignal,
+): Promise<boolean> {
   const scratch = Buffer.allocUnsafe(CHUNK);
+  let left = MOST_WARMED;
   for (const { start, end } of windows) {
-    const limit = Math.min(end, start + MOST_WARMED);
-    for (let position = start; position < limit;) {
-      const length = Math.min(CHUNK, limit - position);
+    for (let position = start; position < end && left > 0;) {
+      if (signal.aborted) return false;
+      const length = Math.min(CHUNK, end - position, left);
       const count = await readAt(file.descriptor, scratch, length, position);
       // A file that has become shorter is found out by whoever answers from it.
-      if (count === 0) return;
+      if (count === 0) return true;
       position += count;
+      left -= count;
     }
-    // What has just been read and still seems to be missing is on a file system that can't tell.
-    const isRead = readSync(file.descriptor, probe, 0, 1, start) === 1;
-    if (isRead && !readNow(file, probe, start)) untold.add(file.device);
+    learn(file, start);
   }
+  return !signal.aborted;
+}
+
+/**
+ * Fills `bytes` from `position` on, on this thread if that doesn't wait, else on another.
+ * Resolves to the number of bytes read: fewer only at the end of the file.
+ */
+export async function fill(file: OpenFile, bytes: Buffer, position: number): Promise<number> {
+  if (readResident(file, bytes, position)) return bytes.length;
+  let filled = 0;
+  while (filled < bytes.length) {
+    const rest = bytes.subarray(filled);
+    const count = canTell(file)
+      ? await readAt(file.descriptor, rest, rest.length, position + filled)
+      : readSync(file.descriptor, rest, 0, rest.length, position + filled);
+    if (count === 0) return filled;
+    filled += count;
+  }
+  learn(file, position);
+  return filled;
+}
+
+/** What has just been read and still seems to be missing is on a file system that can't tell. */
+function learn(file: OpenFile, position: number): void {
+  if (!canTell(file)) return;
+  const isRead = readSync(file.descriptor, probe, 0, 1, position) === 1;
+  if (isRead && !readNow(file, probe, position)) untold.add(file.device);
 }
 
 function readNow({ descriptor }: OpenFile, bytes: Uint8Array, position: number): boolean {

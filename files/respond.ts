@@ -5,7 +5,7 @@
  * | -------------------------- | ------------------------------------------------------ |
  * | up to {@link READ_AT_ONCE} | read before the answer begins, checked, then sent       |
  * | a larger window            | `Bun.file(…).slice(…)`, which is sendfile, and watched  |
- * | larger parts               | a stream of chunks, each checked; errors end the connection |
+ * | larger parts               | a stream of pieces, each read when it is sent, and checked |
  */
 import { readSync } from "node:fs";
 import { NOSNIFF } from "../http/browser.ts";
@@ -19,7 +19,7 @@ import type { InFlight } from "./in-flight.ts";
 import { pathOf } from "./locate.ts";
 import type { OpenFile } from "./open-file.ts";
 import { isResident, readResident, warm } from "./page-cache.ts";
-import { WatchedFile } from "./watched-file.ts";
+import { streamParts } from "./parts.ts";
 
 /**
  * Bytes. Processor time of an answer, read at once against sliced, in microseconds:
@@ -28,12 +28,6 @@ import { WatchedFile } from "./watched-file.ts";
  * bound is set where reading last gains something.
  */
 export const READ_AT_ONCE = 256 * 1024;
-
-/** Bytes read for one chunk of a streamed multipart body. */
-const CHUNK = 64 * 1024;
-
-/** Milliseconds between a new date and the growth that it may announce. */
-const SECOND_LOOK = 10;
 
 /** Seconds that a client may pause within a body: the most that the runtime allows. */
 const LONGEST_PAUSE = 255;
@@ -85,13 +79,18 @@ export function respondFromFile(
       return new Response(bytes, { status: plan.status, headers: plan.fields });
     }
   }
-  const cold = windows.filter(({ start, end }) => end > start && !isResident(file, { start, end }));
+  // Larger parts are read as they are sent.
+  const first = content.kind === "parts" && length > READ_AT_ONCE ? [] : windows;
+  const cold = first.filter(({ start, end }) => end > start && !isResident(file, { start, end }));
   if (cold.length === 0) return send(plan, content, file, exchange);
   file.retain();
-  return warm(file, cold)
-    .then(() => send(plan, content, file, exchange))
+  return warm(file, cold, exchange.request.signal)
+    .then((wanted) => (wanted ? send(plan, content, file, exchange) : respond(GONE, exchange)))
     .finally(() => file.release());
 }
+
+/** The answer to a client that went away: the runtime sends it to nobody. */
+const GONE: Plan = { status: 503, fields: {}, content: { kind: "none" } };
 
 function send(
   { status, fields }: Plan,
@@ -159,59 +158,6 @@ function readParts({ parts, tail }: Multipart, file: OpenFile, bytes: Buffer): v
   bytes.write(tail, length, "latin1");
 }
 
-/** A multipart body too large to hold. It goes out chunked: a JavaScript stream has no length here. */
-function streamParts(
-  multipart: Multipart,
-  file: OpenFile,
-  now: number,
-): ReadableStream<Uint8Array> {
-  const chunks = readChunks(multipart, file, now);
-  let open = true;
-  file.retain();
-  function end(): void {
-    if (open) file.release();
-    open = false;
-  }
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      // A client that goes away while this waits must not close the file under it.
-      file.retain();
-      try {
-        const { done, value } = await chunks.next();
-        if (!done) return controller.enqueue(value);
-        end();
-        controller.close();
-      } catch (error) {
-        end();
-        // The header is sent: only a broken connection can say that the body isn't whole.
-        controller.error(error);
-      } finally {
-        file.release();
-      }
-    },
-    cancel: end,
-  });
-}
-
-async function* readChunks(
-  multipart: Multipart,
-  file: OpenFile,
-  now: number,
-): AsyncGenerator<Uint8Array, void> {
-  const watched = new WatchedFile(file, now);
-  for (const { head, window } of multipart.parts) {
-    yield Buffer.from(head, "latin1");
-    for (let start = window.start; start < window.end; start += CHUNK) {
-      const end = Math.min(start + CHUNK, window.end);
-      const bytes = Buffer.allocUnsafe(end - start);
-      readFully(file, { start, end }, bytes);
-      await checkVersion(watched);
-      yield bytes;
-    }
-  }
-  yield Buffer.from(multipart.tail, "latin1");
-}
-
 /** Reads a window into `bytes`; a file that ends before it does has changed. */
 function readFully(file: OpenFile, { start, end }: Window, bytes: Uint8Array): number {
   const length = end - start;
@@ -226,14 +172,4 @@ function readFully(file: OpenFile, { start, end }: Window, bytes: Uint8Array): n
 /** What was read in one go is sent only if nothing happened to the file meanwhile; else it is read again. */
 function checkUnchanged(file: OpenFile): void {
   if (!file.isUnchanged()) throw new FileChanged();
-}
-
-/** What is sent piece by piece goes on while its file only grows. */
-async function checkVersion(watched: WatchedFile): Promise<void> {
-  let seen = watched.look();
-  if (seen === "dated") {
-    await Bun.sleep(SECOND_LOOK);
-    seen = watched.look();
-  }
-  if (seen !== "same") throw new FileChanged();
 }

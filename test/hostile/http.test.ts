@@ -3,10 +3,11 @@
  * make it read, hold and send.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Running, startBinary } from "../binary.ts";
-import { offsetBytes, temporaryDirectory, writeSettled } from "../site.ts";
+import { run, testWith } from "../clients.ts";
+import { offsetBytes, settle, temporaryDirectory, writeSettled } from "../site.ts";
 import { ask, Wire } from "../wire.ts";
 import { UNHARMED, withstand } from "./withstand.ts";
 
@@ -79,6 +80,49 @@ test("What depends on Host or Accept says so to caches", async () => {
     [undefined, "no-store"],
   ]);
 });
+
+/** Bytes that a process made disks read. */
+function readFromDisk(pid: number): number {
+  return Number(/^read_bytes: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, "latin1"))?.[1]);
+}
+
+testWith("dd").each<[string, number, number, string]>([
+  ["many parts", 11, 24, "bytes=" + Array.from({ length: 11 }, (_, n) => range(16 * n, 15)).join()],
+  ["a large window", 1, 8, range(0, 176, "bytes=")],
+])("An answer that nobody waits for stops reading the disk: %s", async (_, parts, most, asked) => {
+  const path = join(directory, `cold-${parts}`);
+  writeSettled(path, Buffer.alloc(176 * MIB, "cold"));
+  await run(["dd", `of=${path}`, "oflag=nocache", "conv=notrunc,fdatasync", "count=0"]);
+  // A date to come: nobody reads it for its digests meanwhile.
+  settle(path, 2 ** 32);
+  const { pid } = server.process;
+  const before = readFromDisk(pid);
+  const seen = await withstand(server, "small", async () => {
+    const wire = await Wire.connect(server.port);
+    wire.pause();
+    wire.request("GET", `/data/cold-${parts}`, { Range: asked });
+    // Where all is in memory, as on tmpfs, it answers at once.
+    while (readFromDisk(pid) - before < MIB && wire.begins() === "") await Bun.sleep(0);
+    wire[Symbol.dispose]();
+    // Over when nothing is read while many others are answered.
+    for (let quiet = 0, last = 0; quiet < 200; quiet++) {
+      await ask(server.port, "GET", "/data/small");
+      const now = readFromDisk(pid);
+      if (now > last) quiet = 0;
+      last = now;
+    }
+  });
+  const read = (readFromDisk(pid) - before) / MIB;
+  expect([seen, read < most ? "a little" : `${Math.round(read)} MiB`]).toEqual([
+    UNHARMED,
+    "a little",
+  ]);
+});
+
+/** `bytes=FIRST-LAST`, in MiB. */
+function range(start: number, length: number, unit = ""): string {
+  return `${unit}${start * MIB}-${(start + length) * MIB - 1}`;
+}
 
 const FILE_POLICY =
   "sandbox allow-downloads; default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; media-src 'self'; font-src 'self'";

@@ -1,0 +1,80 @@
+/**
+ * Several windows of a file as one body, too large to hold: each piece is read when it
+ * is sent, and checked. It goes out chunked, since a JavaScript stream has no length
+ * here; a failure ends the connection.
+ */
+import type { Multipart } from "../http/multipart.ts";
+import { FileChanged } from "./failure.ts";
+import type { OpenFile } from "./open-file.ts";
+import { fill } from "./page-cache.ts";
+import { WatchedFile } from "./watched-file.ts";
+
+/** Bytes read for one piece. */
+const CHUNK = 64 * 1024;
+
+/** Milliseconds between a new date and the growth that it may announce. */
+const SECOND_LOOK = 10;
+
+/** The body of an answer that was planned at `now`, in milliseconds. */
+export function streamParts(
+  multipart: Multipart,
+  file: OpenFile,
+  now: number,
+): ReadableStream<Uint8Array> {
+  const chunks = readChunks(multipart, file, now);
+  let open = true;
+  file.retain();
+  function end(): void {
+    if (open) file.release();
+    open = false;
+  }
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      // A client that goes away while this waits must not close the file under it.
+      file.retain();
+      try {
+        const { done, value } = await chunks.next();
+        if (!done) return controller.enqueue(value);
+        end();
+        controller.close();
+      } catch (error) {
+        end();
+        // The header is sent: only a broken connection can say that the body isn't whole.
+        controller.error(error);
+      } finally {
+        file.release();
+      }
+    },
+    cancel: end,
+  });
+}
+
+async function* readChunks(
+  multipart: Multipart,
+  file: OpenFile,
+  now: number,
+): AsyncGenerator<Uint8Array, void> {
+  const watched = new WatchedFile(file, now);
+  for (const { head, window } of multipart.parts) {
+    yield Buffer.from(head, "latin1");
+    for (let start = window.start; start < window.end; start += CHUNK) {
+      const end = Math.min(start + CHUNK, window.end);
+      const bytes = Buffer.allocUnsafe(end - start);
+      // A file that ends before the window does has changed.
+      if ((await fill(file, bytes, start)) < bytes.length) throw new FileChanged();
+      await checkVersion(watched);
+      yield bytes;
+    }
+  }
+  yield Buffer.from(multipart.tail, "latin1");
+}
+
+/** What is sent piece by piece goes on while its file only grows. */
+async function checkVersion(watched: WatchedFile): Promise<void> {
+  let seen = watched.look();
+  if (seen === "dated") {
+    await Bun.sleep(SECOND_LOOK);
+    seen = watched.look();
+  }
+  if (seen !== "same") throw new FileChanged();
+}
