@@ -21,6 +21,9 @@ export function planFailure(error: unknown): Plan {
   if (error instanceof FileTooLarge) {
     return refuse(500, "The file is larger than this server can serve");
   }
+  if (error instanceof Crowded) {
+    return refuse(503, "Too much of that is being sent; try again", RETRY_AFTER);
+  }
   switch (errorCode(error)) {
     case "ENOENT":
     case "ENOTDIR":
@@ -54,6 +57,13 @@ export class FileChanged extends Error {
 /** What is left is needed for connections and small answers. */
 export class OutOfDescriptors extends Error {
   readonly code = "EMFILE";
+}
+
+/** Too many others want what takes much memory or work. */
+export class Crowded extends Error {
+  constructor() {
+    super("Too many answers of this kind at once");
+  }
 }
 
 /** The file has more bytes than the runtime can count. */

@@ -1,35 +1,32 @@
 /**
  * A directory as HTML or JSON. Only what a request for its name would be answered
  * with is listed: files and directories whose names are served and, by the policy,
- * links to them.
+ * links to them. A large one is listed in turns with other work, once for all who wait.
  */
-import { lstatSync, readdirSync, statSync } from "node:fs";
+import { lstatSync, readdir, statSync } from "node:fs";
 import type { Fields } from "../http/conditional.ts";
 import { prefersJson } from "../http/negotiate.ts";
 import { type Plan, planListing } from "../http/plan.ts";
-import { encodeName, type PathTarget } from "../http/target.ts";
+import type { PathTarget } from "../http/target.ts";
+import { type DocumentsOf, type Entry, type Form, htmlForm, jsonForm } from "./listing-text.ts";
 import { isLinkAllowed, isNameServed, type OpenDirectory, pathOf, type Root } from "./locate.ts";
+import { Queue, Turn } from "./turns.ts";
 
-/** One line of a listing. */
-export interface Entry {
-  readonly name: string;
-  readonly type: "file" | "directory";
-  /** Bytes; a directory has none. */
-  readonly size?: number;
-  /** RFC 3339, UTC, milliseconds. */
-  readonly mtime: string;
-  /** Names of the documents about a file, by their kind; a file without any has none. */
-  readonly documents?: Readonly<Record<string, string>>;
+/** What is listed, and how. */
+interface Listed extends Disposable {
+  readonly root: Root;
+  readonly directory: OpenDirectory;
+  readonly form: Form;
 }
 
-/** The kinds of the documents about a file of so many bytes. */
-export type DocumentsOf = (size: number) => readonly string[];
+/** Those of each root: its policies decide what is listed. */
+const queues = new WeakMap<Root, Queue<Listed, Plan>>();
 
-/** Entries looked at in one go: other requests are answered in between. */
-const BATCH = 500;
-
-/** Plans the answer that lists `directory`, in the form the client prefers, and closes it. */
-export async function listDirectory(
+/**
+ * Plans the answer that lists `directory`, in the form the client prefers, and closes it.
+ * Throws Crowded when too many others are to be listed first.
+ */
+export function listDirectory(
   root: Root,
   directory: OpenDirectory,
   { segments }: Pick<PathTarget, "segments">,
@@ -37,88 +34,115 @@ export async function listDirectory(
   fields: Fields,
   documentsOf: DocumentsOf,
 ): Promise<Plan> {
-  using opened = directory;
-  const entries = await readEntries(root, opened);
-  if (prefersJson(fields.get("accept"))) {
-    return planListing("application/json", renderJson(entries, documentsOf));
-  }
-  return planListing("text/html; charset=utf-8", renderHtml(prefix, segments, entries));
+  const json = prefersJson(fields.get("accept"));
+  const form = json ? jsonForm(documentsOf) : htmlForm(prefix, segments);
+  const key = [form.mediaType, prefix, ...segments].join("/");
+  const queue = queues.get(root) ?? new Queue(planList);
+  queues.set(root, queue);
+  const close = () => directory[Symbol.dispose]();
+  return queue.ask(key, { root, directory, form, [Symbol.dispose]: close });
 }
 
-/** Directories first, then by name. */
-async function readEntries(root: Root, directory: OpenDirectory): Promise<Entry[]> {
+async function planList({ root, directory, form }: Listed): Promise<Plan> {
+  const turn = new Turn();
+  const names = await readNames(root, directory);
+  await sortNames(names, turn);
+  const entries = await readEntries(root, directory, names, turn);
+  return planListing(form.mediaType, await render(entries, form, turn));
+}
+
+/** On another thread. */
+function readNames(root: Root, directory: OpenDirectory): Promise<string[]> {
+  const { promise, resolve, reject } = Promise.withResolvers<string[]>();
+  readdir(pathOf(directory), (error, names) => {
+    if (error === null) resolve(names.filter((name) => isNameServed(root, name)));
+    else reject(error);
+  });
+  return promise;
+}
+
+/** Names sorted in one go. */
+const RUN = 256;
+
+/** Sorts by code unit, as `<` does: runs of names, then the runs into each other. */
+async function sortNames(names: string[], turn: Turn): Promise<void> {
+  for (let start = 0; start < names.length; start += RUN) {
+    const run = names.slice(start, start + RUN).sort();
+    for (const [n, name] of run.entries()) names[start + n] = name;
+    if (turn.isOver) await turn.pass();
+  }
+  for (let width = RUN; width < names.length; width *= 2) {
+    const runs = [...names];
+    for (let start = 0; start < runs.length; start += 2 * width) {
+      let [left, right] = [start, start + width];
+      const [leftEnd, rightEnd] = [right, right + width];
+      for (let to = start; to < Math.min(rightEnd, runs.length); to++) {
+        const a = left < leftEnd ? runs[left] : undefined;
+        const b = right < rightEnd ? runs[right] : undefined;
+        const first = b === undefined || (a !== undefined && a <= b);
+        names[to] = (first ? a : b) ?? "";
+        if (first) left++;
+        else right++;
+        if (to % RUN === 0 && turn.isOver) await turn.pass();
+      }
+    }
+  }
+}
+
+/** Directories first, each kind in the order of the names. */
+async function readEntries(
+  root: Root,
+  directory: OpenDirectory,
+  names: readonly string[],
+  turn: Turn,
+): Promise<Entry[]> {
   const path = pathOf(directory);
-  const names = readdirSync(path).filter((name) => isNameServed(root, name));
-  const entries: Entry[] = [];
-  for (const [index, name] of names.entries()) {
-    if (index > 0 && index % BATCH === 0) await new Promise(setImmediate);
+  const directories: Entry[] = [];
+  const files: Entry[] = [];
+  for (const [n, name] of names.entries()) {
+    if (turn.isOver) await turn.pass();
+    // Names that are no UTF-8 may read the same, and as one that is.
+    if (name === names[n - 1]) continue;
     const entry = readEntry(root, `${path}/${name}`, name);
-    if (entry !== undefined) entries.push(entry);
+    if (entry !== undefined) (entry.type === "directory" ? directories : files).push(entry);
   }
-  return entries.sort(compareEntries);
+  return directories.concat(files);
 }
 
-/** An array of `{ name, type, size, mtime, documents }`. */
-function renderJson(entries: readonly Entry[], documentsOf: DocumentsOf): string {
-  const described = entries.map((entry) => withDocuments(entry, documentsOf));
-  return `${JSON.stringify(described, undefined, 1)}\n`;
-}
+/** Characters of text that become bytes in one go. */
+const PIECE = 64 * 1024;
 
-function withDocuments(entry: Entry, documentsOf: DocumentsOf): Entry {
-  const kinds = entry.size === undefined ? [] : documentsOf(entry.size);
-  if (kinds.length === 0) return entry;
-  const names = kinds.map((kind) => [kind, `${entry.name}.${kind}`]);
-  return { ...entry, documents: Object.fromEntries(names) };
-}
-
-function renderHtml(
-  prefix: string,
-  segments: readonly string[],
+async function render(
   entries: readonly Entry[],
-): string {
-  const title = `Index of ${Bun.escapeHTML(prefix + segments.map((name) => `${name}/`).join(""))}`;
-  const up = `<tr><td><a href="../">../</a></td><td></td><td></td></tr>`;
-  // Above the prefix there is nothing to list.
-  const rows = [...(segments.length > 0 ? [up] : []), ...entries.map(renderRow)];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>${title}</title>
-</head>
-<body>
-<h1>${title}</h1>
-<table>
-<tr><th>Name</th><th>Size</th><th>Modified</th></tr>
-${rows.join("\n")}
-</table>
-</body>
-</html>
-`;
+  { head, entry, separator, tail }: Form,
+  turn: Turn,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const pieces: Buffer<ArrayBuffer>[] = [];
+  let text = head;
+  for (const [n, one] of entries.entries()) {
+    text += (n > 0 ? separator : "") + entry(one);
+    if (text.length < PIECE) continue;
+    pieces.push(Buffer.from(text));
+    text = "";
+    if (turn.isOver) await turn.pass();
+  }
+  return Buffer.concat([...pieces, Buffer.from(text + tail)]);
 }
 
-function renderRow({ name, type, size, mtime }: Entry): string {
-  const slash = type === "directory" ? "/" : "";
-  const link = `<a href="${encodeName(name)}${slash}">${Bun.escapeHTML(name)}${slash}</a>`;
-  return `<tr><td>${link}</td><td>${size ?? ""}</td><td><time>${mtime}</time></td></tr>`;
-}
+/** Milliseconds from 1970: what a Date can have. Disks can have more. */
+const LAST_DATE = 8.64e15;
 
 /** Undefined for what isn't served, and for what went away or can't be looked at. */
 function readEntry(root: Root, path: string, name: string): Entry | undefined {
   try {
     if (lstatSync(path).isSymbolicLink() && !isLinkAllowed(root, path)) return undefined;
     const stats = statSync(path);
-    const mtime = stats.mtime.toISOString();
+    const time = Math.max(-LAST_DATE, Math.min(LAST_DATE, Math.floor(stats.mtimeMs)));
+    const mtime = new Date(time).toISOString();
     if (stats.isDirectory()) return { name, type: "directory", mtime };
     return stats.isFile() ? { name, type: "file", size: stats.size, mtime } : undefined;
   } catch (error) {
     if (error instanceof Error && "code" in error) return undefined;
     throw error;
   }
-}
-
-function compareEntries(a: Entry, b: Entry): number {
-  if (a.type !== b.type) return a.type === "directory" ? -1 : 1;
-  return a.name < b.name ? -1 : 1;
 }

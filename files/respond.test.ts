@@ -28,3 +28,32 @@ test.each<[string, string, Plan, number, Record<string, string>, string]>([
     hex: (await response.bytes()).toHex(),
   }).toEqual({ status, fields: { ...fields, "x-content-type-options": "nosniff" }, hex });
 });
+
+const LARGE: Plan = {
+  status: 200,
+  fields: { "content-type": "application/x-bittorrent", etag: '"large"' },
+  content: { kind: "bytes", bytes: new Uint8Array(3 * 1024 * 1024).fill(7) },
+};
+
+test.each<[string, Record<string, string>, number, number]>([
+  ["whole", {}, 200, 3 * 1024 * 1024],
+  // The runtime's own Range code, by our tag.
+  ["in part", { range: "bytes=5-9" }, 206, 5],
+  ["If-Range of its tag", { range: "bytes=5-9", "if-range": '"large"' }, 206, 5],
+  ["If-Range of another", { range: "bytes=5-9", "if-range": '"other"' }, 200, 3 * 1024 * 1024],
+])("Bytes too large to be held once a reader: %s", async (_why, headers, status, length) => {
+  using server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: (request) => respond(LARGE, { request, now: Date.now() }),
+  });
+  const response = await fetch(server.url, { headers });
+  const bytes = await response.bytes();
+  expect([
+    response.status,
+    response.headers.get("content-length"),
+    response.headers.get("content-disposition"),
+    bytes.length,
+    bytes.every((byte) => byte === 7),
+  ]).toEqual([status, String(length), "inline", length, true]);
+});

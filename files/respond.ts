@@ -6,6 +6,7 @@
  * | up to {@link READ_AT_ONCE} | read before the answer begins, checked, then sent       |
  * | a larger window            | `Bun.file(…).slice(…)`, which is sendfile, and watched  |
  * | larger parts               | a stream of pieces, each read when it is sent, and checked |
+ * | large, and of no file      | as a larger window, of a file in memory                |
  */
 import { readSync } from "node:fs";
 import { NOSNIFF } from "../http/browser.ts";
@@ -17,6 +18,7 @@ import type { Window } from "../range.ts";
 import { FileChanged, OutOfDescriptors } from "./failure.ts";
 import type { InFlight } from "./in-flight.ts";
 import { pathOf } from "./locate.ts";
+import { MemoryFiles } from "./memory-files.ts";
 import type { OpenFile } from "./open-file.ts";
 import { isResident, readResident, warm } from "./page-cache.ts";
 import { streamParts } from "./parts.ts";
@@ -46,15 +48,34 @@ export interface Exchange extends Asked {
   readonly inFlight: InFlight;
 }
 
-/** Answers with what needs no file. */
+/**
+ * Answers with what needs no file. Throws Crowded when it is large and too much of that
+ * kind is being sent.
+ */
 export function respond(plan: Plan, { request, now }: Asked): Response {
   const { status, fields, content } = request.method === "HEAD" ? withoutContent(plan) : plan;
-  const body =
-    content.kind === "text" ? content.text : content.kind === "bytes" ? content.bytes : null;
   // The runtime dates every answer but one to HEAD whose length is given.
   const date = request.method === "HEAD" ? { date: formatHttpDate(now) } : undefined;
-  return new Response(body, { status, headers: { ...fields, ...NOSNIFF, ...date } });
+  const headers = { ...fields, ...NOSNIFF, ...date };
+  const bytes = bytesOf(content);
+  const large = bytes !== undefined && bytes.length > READ_AT_ONCE;
+  const body = large ? memoryFiles.bodyOf(keyOf(plan, bytes), bytes, now) : undefined;
+  if (body === undefined) return new Response(bytes ?? null, { status, headers });
+  // Without one, the runtime makes up a disposition from the path.
+  return new Response(body, { status, headers: { "content-disposition": "inline", ...headers } });
 }
+
+function bytesOf(content: Plan["content"]): Uint8Array<ArrayBuffer> | undefined {
+  if (content.kind === "text") return new TextEncoder().encode(content.text);
+  return content.kind === "bytes" ? content.bytes : undefined;
+}
+
+/** Stands for these bytes: the strong entity tag, where there is one. */
+function keyOf({ fields }: Plan, bytes: Uint8Array): string {
+  return fields["etag"] ?? new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+}
+
+const memoryFiles = new MemoryFiles();
 
 /**
  * Answers from an open file, which stays the caller's to release: at once when the

@@ -358,14 +358,15 @@ describe("planSlash", () => {
 });
 
 test("A listing depends on Accept and has no validators", () => {
-  expect(planListing("application/json", "[]\n")).toEqual({
+  const bytes = new Uint8Array([0x5b, 0x5d]);
+  expect(planListing("application/json", bytes)).toEqual({
     status: 200,
     fields: {
       ...{ "content-type": "application/json", vary: "Accept", "cache-control": "no-cache" },
       "content-security-policy":
         "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     },
-    content: { kind: "text", text: "[]\n" },
+    content: { kind: "bytes", bytes },
   });
 });
 

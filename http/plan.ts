@@ -106,14 +106,14 @@ export function planSlash({ segments, query }: PathTarget, prefix: string): Plan
 }
 
 /** A listing, which is made anew for every request and so has no validators and no ranges. */
-export function planListing(mediaType: string, text: string): Plan {
+export function planListing(mediaType: string, bytes: Uint8Array<ArrayBuffer>): Plan {
   return {
     status: 200,
     fields: {
       ...{ "content-type": mediaType, vary: "Accept", "cache-control": "no-cache" },
       ...PAGE_POLICY,
     },
-    content: { kind: "text", text },
+    content: { kind: "bytes", bytes },
   };
 }
 

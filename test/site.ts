@@ -50,8 +50,8 @@ export function startSite(
 }
 
 /** An empty directory, by its real path; what is left of it goes when the tests are over. */
-export function temporaryDirectory(): string {
-  const directory = realpathSync(mkdtempSync(join(tmpdir(), "rangesrv-")));
+export function temporaryDirectory(above = tmpdir()): string {
+  const directory = realpathSync(mkdtempSync(join(above, "rangesrv-")));
   made.push(directory);
   return directory;
 }

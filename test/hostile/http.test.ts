@@ -3,7 +3,7 @@
  * make it read, hold and send.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Running, startBinary } from "../binary.ts";
 import { run, testWith } from "../clients.ts";
@@ -123,6 +123,52 @@ testWith("dd").each<[string, number, number, string]>([
 function range(start: number, length: number, unit = ""): string {
   return `${unit}${start * MIB}-${(start + length) * MIB - 1}`;
 }
+
+/** Names as long as they may be: what lists 4000 of them is 2 MiB large. */
+function startMany(): Promise<Running> {
+  const site = temporaryDirectory();
+  writeSettled(join(site, "small"), "x");
+  mkdirSync(join(site, "many"));
+  for (let n = 0; n < 4000; n++) {
+    writeFileSync(join(site, "many", String(n).padStart(250, "0")), "");
+  }
+  return startBinary(["--host", "127.0.0.1", site]);
+}
+
+/** Connections that ask for `path` and read nothing of it. */
+async function stall(port: number, path: string, count: number): Promise<Wire[]> {
+  const wires: Wire[] = [];
+  for (let n = 0; n < count; n++) {
+    const wire = await Wire.connect(port);
+    wire.pause();
+    wire.request("GET", `/data/${path}`);
+    wires.push(wire);
+  }
+  return wires;
+}
+
+test("Readers that stall over a large listing hold nothing of it", async () => {
+  await using many = await startMany();
+  const stalled: Wire[] = [];
+  const seen = await withstand(many, "small", async () => {
+    stalled.push(...(await stall(many.port, "many/", 200)));
+    // Behind them: when it is there, they have all begun.
+    const { body } = await ask(many.port, "GET", "/data/many/");
+    expect(body.length).toBeGreaterThan(2 * MIB);
+  });
+  for (const wire of stalled) wire[Symbol.dispose]();
+  expect(seen).toEqual(UNHARMED);
+});
+
+test("Many large listings at once take turns with everybody else", async () => {
+  await using many = await startMany();
+  const stalled: Wire[] = [];
+  const seen = await withstand(many, "small", async () => {
+    stalled.push(...(await stall(many.port, "many/", 100)));
+  });
+  for (const wire of stalled) wire[Symbol.dispose]();
+  expect(seen).toEqual(UNHARMED);
+});
 
 const FILE_POLICY =
   "sandbox allow-downloads; default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; media-src 'self'; font-src 'self'";

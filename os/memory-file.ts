@@ -1,0 +1,56 @@
+/**
+ * Files without a name that are in memory alone, memfd_create(2): what is in them can be
+ * sent by the kernel to any number of readers. Linux only.
+ */
+import { closeSync, readlinkSync, writeSync } from "node:fs";
+import { listDescriptors } from "./descriptors.ts";
+import { openLibc } from "./libc.ts";
+
+const MFD_CLOEXEC = 1;
+
+const libc = openLibc({ memfd_create: { args: ["ptr", "u32"], returns: "int" } });
+
+let made = 0;
+
+/** A descriptor of a new one with these bytes, and what tells it from others; undefined when there can be none. */
+export function createMemoryFile(
+  bytes: Uint8Array,
+): { readonly descriptor: number; readonly name: string } | undefined {
+  const name = `rangesrv-${(made += 1)}`;
+  const descriptor = libc?.memfd_create(Buffer.from(`${name}\0`), MFD_CLOEXEC) ?? -1;
+  if (descriptor < 0) return undefined;
+  try {
+    for (let written = 0; written < bytes.length;) {
+      written += writeSync(descriptor, bytes, written);
+    }
+  } catch (error) {
+    closeSync(descriptor);
+    throw error;
+  }
+  return { descriptor, name };
+}
+
+/** How many descriptors each of them has in this process, by name. Undefined when that can't be seen. */
+export function countMemoryFiles(): ReadonlyMap<string, number> | undefined {
+  const counts = new Map<string, number>();
+  try {
+    for (const descriptor of listDescriptors() ?? []) {
+      const [, name] = /^\/memfd:(rangesrv-\d+)/.exec(linkOf(descriptor)) ?? [];
+      if (name !== undefined) counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+  } catch (error) {
+    if (error instanceof Error && "code" in error) return undefined;
+    throw error;
+  }
+  return counts;
+}
+
+/** Empty for a descriptor that was closed meanwhile. */
+function linkOf(descriptor: number): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${descriptor}`);
+  } catch (error) {
+    if (error instanceof Error && "code" in error) return "";
+    throw error;
+  }
+}
