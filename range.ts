@@ -42,6 +42,12 @@ export type RangeOutcome =
 export const MOST_PARTS = 200;
 
 /**
+ * The most ranges that are looked at: sorting is not linear, and who asks for more than
+ * these asks for nothing that could be sent in {@link MOST_PARTS}, or is no reader.
+ */
+const MOST_SPECS = 1000;
+
+/**
  * Reads a Range field. Linear in its length.
  *
  * | field                  | outcome                                        |
@@ -80,12 +86,13 @@ export function parseRange(field: string): ParsedRange {
  * each coalesced with those it overlaps or touches (§15.3.7.2).
  *
  * Ignored, so that the whole representation is sent, when it is empty, when the
- * set adds up to more bytes than it has, or when more than {@link MOST_PARTS}
- * windows are left (§14.2: a server may ignore a set that looks like an attack).
+ * set adds up to more bytes than it has, when it has more than {@link MOST_SPECS}
+ * ranges, or when more than {@link MOST_PARTS} windows are left (§14.2: a server may
+ * ignore a set that looks like an attack).
  */
 export function resolveRange(specs: readonly RangeSpec[], completeLength: number): RangeOutcome {
   // Who asks for 0- of a file without a byte wants the file.
-  if (completeLength === 0) return { kind: "ignored" };
+  if (completeLength === 0 || specs.length > MOST_SPECS) return { kind: "ignored" };
 
   const asked: Window[] = [];
   let total = 0;

@@ -9,7 +9,7 @@ import { type Running, startBinary } from "../binary.ts";
 import { run, testWith } from "../clients.ts";
 import { offsetBytes, settle, temporaryDirectory, writeSettled } from "../site.ts";
 import { ask, Wire } from "../wire.ts";
-import { UNHARMED, withstand } from "./withstand.ts";
+import { processorSeconds, UNHARMED, withstand } from "./withstand.ts";
 
 setDefaultTimeout(120_000);
 
@@ -19,6 +19,7 @@ let server: Running;
 
 beforeAll(async () => {
   writeSettled(join(directory, "small"), offsetBytes(64));
+  writeSettled(join(directory, "medium"), offsetBytes(100_000));
   writeSettled(join(directory, "large"), offsetBytes(4 * MIB));
   mkdirSync(join(directory, "pages"));
   writeSettled(join(directory, "pages/index.html"), "<script>alert(1)</script>");
@@ -79,6 +80,30 @@ test("What depends on Host or Accept says so to caches", async () => {
     ["Accept", "no-cache"],
     [undefined, "no-store"],
   ]);
+});
+
+/** Ranges of single bytes in no order: 15 kB, where the runtime takes 16 in all fields. */
+const SCATTERED = Array.from({ length: 1250 }, (_, n) => (n * 7919 * 2) % 99_998);
+
+test.each<[string, Record<string, string>]>([
+  ["ranges", { Range: `bytes=${SCATTERED.map((n) => `${n}-${n}`).join()}` }],
+  ["parameters", { "Want-Repr-Digest": `a=1${";a".repeat(7000)}` }],
+  ["tags", { "If-None-Match": '"a",'.repeat(3700) }],
+])("Thousands of %s in one field take no time", async (_, fields) => {
+  await untilReady("/data/medium.sha256");
+  const statuses = new Set<number>();
+  let milliseconds = 0;
+  const seen = await withstand(server, "small", async () => {
+    using wire = await Wire.connect(server.port);
+    const began = processorSeconds(server.process.pid);
+    for (let n = 0; n < 200; n++) {
+      wire.request("GET", "/data/medium", fields);
+      statuses.add((await wire.response()).status);
+    }
+    milliseconds = ((processorSeconds(server.process.pid) - began) * 1000) / 200;
+  });
+  const time = milliseconds < 3 ? "next to none" : `${milliseconds} ms of the processor each`;
+  expect([seen, [...statuses], time]).toEqual([UNHARMED, [200], "next to none"]);
 });
 
 /** Bytes that a process made disks read. */
