@@ -13,13 +13,19 @@ export interface Answers {
 /** Seconds until a connection that asks for nothing is closed. */
 const IDLE = 75;
 
+/** Bytes of a request's body, which nobody reads: the runtime answers 413 and closes. */
+const LONGEST_BODY = 64 * 1024;
+
 /** Opens the port, alone or to `share` it with other processes. Throws with one line for the operator when that can't be done. */
 export function listen(
   { host, port }: Pick<Options, "host" | "port">,
   answers: Answers,
   share: boolean,
 ): Bun.Server<undefined> {
-  const options = { ...answers, port, reusePort: share, idleTimeout: IDLE, development: false };
+  const options = {
+    ...{ ...answers, port, reusePort: share, idleTimeout: IDLE, development: false },
+    maxRequestBodySize: LONGEST_BODY,
+  };
   try {
     return Bun.serve({ ...options, hostname: host ?? everywhere() });
   } catch (error) {

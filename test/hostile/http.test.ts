@@ -106,6 +106,54 @@ test.each<[string, Record<string, string>]>([
   expect([seen, [...statuses], time]).toEqual([UNHARMED, [200], "next to none"]);
 });
 
+test.each<[string, string, string, number]>([
+  ["of a length", "POST", "Content-Length: 100000000", 413],
+  ["in chunks, of no length", "PUT", "Transfer-Encoding: chunked", 405],
+  ["shorter than it says", "POST", "Content-Length: 60000", 405],
+  ["of a GET", "GET", "Content-Length: 10000000000", 200],
+  // The runtime asks for it before it counts.
+  ["that waits to be asked for", "POST", "Content-Length: 100000000\r\nExpect: 100-continue", 100],
+])("A body %s is not kept", async (_, method, field, expected) => {
+  const wires: Wire[] = [];
+  const statuses = new Set<number>();
+  const chunk = `10000\r\n${"x".repeat(65_536)}\r\n`;
+  const seen = await withstand(server, "small", async () => {
+    for (let n = 0; n < 20; n++) {
+      const wire = await Wire.connect(server.port);
+      wires.push(wire);
+      wire.send(`${method} /data/small HTTP/1.1\r\nHost: a\r\n${field}\r\n\r\n`);
+      for (let sent = 0; sent < 16; sent++) wire.send(chunk);
+      statuses.add((await wire.response(method)).status);
+    }
+  });
+  for (const wire of wires) wire[Symbol.dispose]();
+  expect([seen, [...statuses]]).toEqual([UNHARMED, [expected]]);
+});
+
+test.each<[string, string]>([
+  ["of small files", "small"],
+  ["of windows read at once", "medium"],
+  ["of streamed files", "large"],
+  ["of listings", ""],
+  ["of nothing", "nothing"],
+])(
+  "Requests %s, sent without end and without reading, cost their own connections",
+  async (_, path) => {
+    const wires: Wire[] = [];
+    const flood = `GET /data/${path} HTTP/1.1\r\nHost: a\r\n\r\n`.repeat(2000);
+    const seen = await withstand(server, "small", async () => {
+      for (let n = 0; n < 20; n++) {
+        const wire = await Wire.connect(server.port);
+        wires.push(wire);
+        wire.pause();
+        wire.send(flood);
+      }
+    });
+    for (const wire of wires) wire[Symbol.dispose]();
+    expect(seen).toEqual(UNHARMED);
+  },
+);
+
 /** Bytes that a process made disks read. */
 function readFromDisk(pid: number): number {
   return Number(/^read_bytes: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, "latin1"))?.[1]);
