@@ -59,6 +59,8 @@ export function respond(plan: Plan, { request, now }: Asked): Response {
   const headers = { ...fields, ...NOSNIFF, ...date };
   const bytes = bytesOf(content);
   const large = bytes !== undefined && bytes.length > READ_AT_ONCE;
+  // The runtime opens one for each reader.
+  if (large && isShortOfDescriptors()) throw new OutOfDescriptors();
   const body = large ? memoryFiles.bodyOf(keyOf(plan, bytes), bytes, now) : undefined;
   if (body === undefined) return new Response(bytes ?? null, { status, headers });
   // Without one, the runtime makes up a disposition from the path.
