@@ -38,6 +38,127 @@ const ALIASES = () =>
   JSON.stringify({ compilerOptions: { paths: { "*": ["./code.ts"], "bun:*": ["./code.ts"] } } });
 const IMPORTS = () => JSON.stringify({ imports: { "bun:ffi": "./code.ts" }, main: "./code.ts" });
 
+// First: they wait the longest, and the others meanwhile.
+describe.if(LINUX)("signals", () => {
+  const startWorkers = (...args: string[]) => startBinary(["--workers", "2", ...args, TREE]);
+
+  const workers = ({ process: { pid } }: Running) =>
+    processesOf(pid).filter((one) => one !== pid && isWorker(one));
+
+  async function until<T>(find: () => T | undefined | false): Promise<T> {
+    for (;;) {
+      const found = find();
+      if (found !== undefined && found !== false) return found;
+      await new Promise(setImmediate);
+    }
+  }
+
+  /** How it ended, and what is left of it. */
+  async function end(running: Running, pids: readonly number[]) {
+    const exitCode = await running.process.exited;
+    await until(() => !pids.some(isWorker));
+    return exitCode;
+  }
+
+  test.concurrent("SIGTERM when a rolling restart has just begun", async () => {
+    await using running = await startWorkers();
+    const before = workers(running);
+    running.process.kill("SIGHUP");
+    await running.printed("rolling restart");
+    running.process.kill("SIGTERM");
+    expect(await end(running, before)).toBe(0);
+  });
+
+  test.concurrent("SIGTERM when a worker takes its last calls", async () => {
+    await using running = await startWorkers();
+    const before = workers(running);
+    running.process.kill("SIGHUP");
+    // Its successor listens: then it is told to close.
+    await until(() => workers(running).length === 3);
+    running.process.kill("SIGTERM");
+    expect(await end(running, before)).toBe(0);
+  });
+
+  test.concurrent("SIGTERM while workers are being started", async () => {
+    const command = [await binary(), "--port", "0", "--workers", "8", TREE];
+    const child = Bun.spawn(command, { stdio: ["ignore", "ignore", "pipe"] });
+    await until(() => processesOf(child.pid).length > 1);
+    child.kill("SIGTERM");
+    expect([await child.exited, (await child.stderr.text()).includes("serves")]).toEqual([
+      0,
+      false,
+    ]);
+  });
+
+  test.concurrent("SIGTERM with a worker that hangs: it is killed after the grace", async () => {
+    await using running = await startWorkers("--grace", "0");
+    const before = workers(running);
+    const [stuck = 0] = before;
+    process.kill(stuck, "SIGSTOP");
+    running.process.kill("SIGTERM");
+    expect([await end(running, before), running.stderr().includes(`worker ${stuck} `)]).toEqual([
+      0,
+      true,
+    ]);
+  });
+
+  test.concurrent("SIGTERM with a worker that hangs before it listens", async () => {
+    await using running = await startWorkers("--grace", "0");
+    const before = workers(running);
+    running.process.kill("SIGHUP");
+    const [successor = 0] = await until(() => {
+      const more = workers(running).filter((pid) => !before.includes(pid));
+      return more.length > 0 && more;
+    });
+    process.kill(successor, "SIGSTOP");
+    running.process.kill("SIGTERM");
+    expect(await end(running, [...before, successor])).toBe(0);
+  });
+
+  test.concurrent(
+    "SIGHUP with a worker that hangs: it is killed and the others follow",
+    async () => {
+      await using running = await startWorkers("--grace", "0");
+      const before = workers(running);
+      const seen = await withstand(running, "file", async () => {
+        process.kill(before[0] ?? 0, "SIGSTOP");
+        running.process.kill("SIGHUP");
+        await running.printed("rolled");
+        await until(() => !before.some(isWorker));
+      });
+      expect({ ...seen, workers: workers(running).length }).toEqual({ ...UNHARMED, workers: 2 });
+    },
+  );
+
+  test.concurrent("a worker dies when the executable is gone: the others go on", async () => {
+    const copy = join(temporaryDirectory(), "rangesrv");
+    linkSync(await binary(), copy);
+    await using running = await startBinary(
+      ["--workers", "2", TREE],
+      ["bash", "-c", 'shift; exec "$0" "$@"', copy],
+    );
+    unlinkSync(copy);
+    const [first = 0, second = 0] = workers(running);
+    const seen = await withstand(running, "file", async () => {
+      process.kill(first, "SIGKILL");
+      await running.printed("trying again");
+    });
+    expect({ ...seen, second: isWorker(second) }).toEqual({ ...UNHARMED, second: true });
+    linkSync(await binary(), copy);
+    await until(() => workers(running).length === 2);
+  });
+
+  test.concurrent("SIGTERM to one worker: another takes its place", async () => {
+    await using running = await startWorkers();
+    const before = workers(running);
+    process.kill(before[0] ?? 0, "SIGTERM");
+    await until(() => workers(running).some((pid) => !before.includes(pid)));
+    await until(() => !isWorker(before[0] ?? 0));
+    const seen = await withstand(running, "file", async () => {});
+    expect({ ...seen, workers: workers(running).length }).toEqual({ ...UNHARMED, workers: 2 });
+  });
+});
+
 describe.if(LINUX)("the working directory", () => {
   // [file, what is in it, arguments, environment]
   test.concurrent.each<[string, (mark: string) => string, string[], string[]]>([
@@ -159,7 +280,7 @@ describe.if(LINUX)("standard streams and surroundings", () => {
     });
   });
 
-  test("names reach a terminal without what it would obey", async () => {
+  test.concurrent("names reach a terminal without what it would obey", async () => {
     const parent = temporaryDirectory();
     const name = "a\x1b[31mb\u202ec\x7f\nd\u009be";
     mkdirSync(join(parent, name));
@@ -172,126 +293,6 @@ describe.if(LINUX)("standard streams and surroundings", () => {
       `${parent}/${shown} at`,
       `rangesrv: Cannot serve "${parent}/${shown}f": no such directory\n`,
     ]);
-  });
-});
-
-describe.if(LINUX)("signals", () => {
-  const startWorkers = (...args: string[]) => startBinary(["--workers", "2", ...args, TREE]);
-
-  const workers = ({ process: { pid } }: Running) =>
-    processesOf(pid).filter((one) => one !== pid && isWorker(one));
-
-  async function until<T>(find: () => T | undefined | false): Promise<T> {
-    for (;;) {
-      const found = find();
-      if (found !== undefined && found !== false) return found;
-      await new Promise(setImmediate);
-    }
-  }
-
-  /** How it ended, and what is left of it. */
-  async function end(running: Running, pids: readonly number[]) {
-    const exitCode = await running.process.exited;
-    await until(() => !pids.some(isWorker));
-    return exitCode;
-  }
-
-  test.concurrent("SIGTERM when a rolling restart has just begun", async () => {
-    await using running = await startWorkers();
-    const before = workers(running);
-    running.process.kill("SIGHUP");
-    await running.printed("rolling restart");
-    running.process.kill("SIGTERM");
-    expect(await end(running, before)).toBe(0);
-  });
-
-  test.concurrent("SIGTERM when a worker takes its last calls", async () => {
-    await using running = await startWorkers();
-    const before = workers(running);
-    running.process.kill("SIGHUP");
-    // Its successor listens: then it is told to close.
-    await until(() => workers(running).length === 3);
-    running.process.kill("SIGTERM");
-    expect(await end(running, before)).toBe(0);
-  });
-
-  test.concurrent("SIGTERM while workers are being started", async () => {
-    const command = [await binary(), "--port", "0", "--workers", "8", TREE];
-    const child = Bun.spawn(command, { stdio: ["ignore", "ignore", "pipe"] });
-    await until(() => processesOf(child.pid).length > 1);
-    child.kill("SIGTERM");
-    expect([await child.exited, (await child.stderr.text()).includes("serves")]).toEqual([
-      0,
-      false,
-    ]);
-  });
-
-  test.concurrent("SIGTERM with a worker that hangs: it is killed after the grace", async () => {
-    await using running = await startWorkers("--grace", "0");
-    const before = workers(running);
-    const [stuck = 0] = before;
-    process.kill(stuck, "SIGSTOP");
-    running.process.kill("SIGTERM");
-    expect([await end(running, before), running.stderr().includes(`worker ${stuck} `)]).toEqual([
-      0,
-      true,
-    ]);
-  });
-
-  test.concurrent("SIGTERM with a worker that hangs before it listens", async () => {
-    await using running = await startWorkers("--grace", "0");
-    const before = workers(running);
-    running.process.kill("SIGHUP");
-    const [successor = 0] = await until(() => {
-      const more = workers(running).filter((pid) => !before.includes(pid));
-      return more.length > 0 && more;
-    });
-    process.kill(successor, "SIGSTOP");
-    running.process.kill("SIGTERM");
-    expect(await end(running, [...before, successor])).toBe(0);
-  });
-
-  test.concurrent(
-    "SIGHUP with a worker that hangs: it is killed and the others follow",
-    async () => {
-      await using running = await startWorkers("--grace", "0");
-      const before = workers(running);
-      const seen = await withstand(running, "file", async () => {
-        process.kill(before[0] ?? 0, "SIGSTOP");
-        running.process.kill("SIGHUP");
-        await running.printed("rolled");
-        await until(() => !before.some(isWorker));
-      });
-      expect({ ...seen, workers: workers(running).length }).toEqual({ ...UNHARMED, workers: 2 });
-    },
-  );
-
-  test.concurrent("a worker dies when the executable is gone: the others go on", async () => {
-    const copy = join(temporaryDirectory(), "rangesrv");
-    linkSync(await binary(), copy);
-    await using running = await startBinary(
-      ["--workers", "2", TREE],
-      ["bash", "-c", 'shift; exec "$0" "$@"', copy],
-    );
-    unlinkSync(copy);
-    const [first = 0, second = 0] = workers(running);
-    const seen = await withstand(running, "file", async () => {
-      process.kill(first, "SIGKILL");
-      await running.printed("trying again");
-    });
-    expect({ ...seen, second: isWorker(second) }).toEqual({ ...UNHARMED, second: true });
-    linkSync(await binary(), copy);
-    await until(() => workers(running).length === 2);
-  });
-
-  test.concurrent("SIGTERM to one worker: another takes its place", async () => {
-    await using running = await startWorkers();
-    const before = workers(running);
-    process.kill(before[0] ?? 0, "SIGTERM");
-    await until(() => workers(running).some((pid) => !before.includes(pid)));
-    await until(() => !isWorker(before[0] ?? 0));
-    const seen = await withstand(running, "file", async () => {});
-    expect({ ...seen, workers: workers(running).length }).toEqual({ ...UNHARMED, workers: 2 });
   });
 });
 
