@@ -3,6 +3,7 @@
  * then properties over random fields, held against a reference that counts with
  * BigInt and marks single bytes.
  */
+
 import { describe, expect, test } from "bun:test";
 import {
   formatContentRange,

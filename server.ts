@@ -1,11 +1,12 @@
-import { hash } from "./digests/hash.ts";
-import { isHasher, runHasher } from "./digests/hasher.ts";
 /**
  * rangesrv: every file below a directory by byte range.
  *
  * The program: options → root → listener. `serve` and `answer` are the path of one
  * request, top to bottom; what each step decides is in the file it calls.
  */
+
+import { hash } from "./digests/hash.ts";
+import { isHasher, runHasher } from "./digests/hasher.ts";
 import { FileChanged, planFailure } from "./files/failure.ts";
 import { InFlight } from "./files/in-flight.ts";
 import { listDirectory } from "./files/listing.ts";

@@ -5,6 +5,7 @@
  * processors: the server has one, the load the other. The file is in memory
  * (/dev/shm), so that no disk is measured.
  */
+
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { arch, cpus, loadavg, release, tmpdir } from "node:os";
 import { join } from "node:path";

@@ -6,6 +6,7 @@
  * to 100 reads a second for the server alone, as a spinning one would be (blkio
  * cgroup, so Linux and root).
  */
+
 import {
   chmodSync,
   mkdirSync,

@@ -2,6 +2,7 @@
  * Hashing a file for all of its digests, beside sha256sum and sha1sum one after the
  * other, each pinned to one core and the file in memory: `bun bench/digests.ts`.
  */
+
 import { rmSync, statSync } from "node:fs";
 import { hashJob } from "../digests/hashing.ts";
 import { fileJob } from "../digests/job.ts";

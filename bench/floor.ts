@@ -3,6 +3,7 @@
  * one thing more than the one before, between an answer of constant bytes, below
  * which no handler in this runtime gets, and rangesrv. `bun run bench` measures it.
  */
+
 import { join } from "node:path";
 import type { Peer } from "./peers.ts";
 import { type Rung, RUNGS } from "./rung.ts";

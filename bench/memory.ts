@@ -6,6 +6,7 @@
  * are as small as they get (tcp_wmem and tcp_rmem, in a network namespace of their
  * own), so that all that can wait in the process does. Linux and root.
  */
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
 /** The servers that are compared: how each is started on one directory, by the configuration it ships with. */
+
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 

@@ -1,4 +1,5 @@
 /** Processes under measurement: their processor time and memory, children included, from /proc. */
+
 import { readdirSync, readFileSync } from "node:fs";
 
 /** Ticks of utime and stime a second, as Linux shows them to programs. */

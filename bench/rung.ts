@@ -3,6 +3,7 @@
  * It answers every request with the first BYTES of FILE, doing as much for it as its
  * rung says and no more.
  */
+
 import { fstatSync, openSync, readSync, statSync } from "node:fs";
 
 /** From the bottom up; each does what those before it do. */

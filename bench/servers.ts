@@ -1,4 +1,5 @@
 /** The servers under measurement: started, asked until they answer, stalled and stopped. */
+
 import { join } from "node:path";
 import { type Peer } from "./peers.ts";
 import { freePort } from "./setup.ts";

@@ -1,4 +1,5 @@
 /** What every comparison needs: figures as Markdown, a file to serve, a port. */
+
 import { closeSync, openSync, utimesSync, writeSync } from "node:fs";
 
 /** Writes a file of `length` bytes that looks as if it came to rest long ago. */

@@ -3,6 +3,7 @@
  * Prints a line a load, and ends with code 1 when a byte or a status was wrong, a
  * descriptor stayed open or memory grew.
  */
+
 import { startBinary } from "../test/binary.ts";
 import {
   abortDownloads,

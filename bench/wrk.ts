@@ -1,4 +1,5 @@
 /** Closed-loop load with wrk: as many requests as the server answers. */
+
 import { writeFileSync } from "node:fs";
 import { processorTime } from "./processes.ts";
 

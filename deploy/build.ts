@@ -3,6 +3,7 @@
  * `bun run build FILE`;
  * `bun run build:all` makes one for each target in dist/, with SHA256SUMS.
  */
+
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 

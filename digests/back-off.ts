@@ -3,6 +3,7 @@
  * unchanged for a while, which doubles each time. A file that is written every four
  * seconds is read twice, and then not until it is left alone.
  */
+
 import type { Job } from "./job.ts";
 
 /** Milliseconds. */

@@ -7,6 +7,7 @@
  *      makes no room for it, and what can't be kept isn't read.
  *   3. Files that had just changed come last, when they had time to settle.
  */
+
 import type { Identity } from "../files/identity.ts";
 import { type Root } from "../files/locate.ts";
 import { segmentsBelow } from "../files/shared-content.ts";

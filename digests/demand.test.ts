@@ -1,4 +1,5 @@
 /** What is asked of a hasher, of one that answers when the test says so, by a clock of the test's. */
+
 import { expect, test } from "bun:test";
 import { Demand, type Wanted } from "./demand.ts";
 import { fileJob, type Job, type Outcome } from "./job.ts";

@@ -3,6 +3,7 @@
  * again keeps its job alive by asking; a job that nobody asked for again is withdrawn.
  * What one client can have waiting is bounded, and what all can.
  */
+
 import { HashingLog } from "./hashing-log.ts";
 import { isSameJob, type Job, lengthOf } from "./job.ts";
 import { LONGEST_RETRY, pending, type Unobtained } from "./obtained.ts";

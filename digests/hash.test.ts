@@ -1,4 +1,5 @@
 /** A tree hashed beforehand: what is said, what is kept, how it ends. */
+
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -2,6 +2,7 @@
  * `rangesrv hash DIR`: the digests of a tree, made before anyone asks for them, with
  * a bar on a terminal and an exit code.
  */
+
 import { openRoot, type Root, type SymlinkPolicy } from "../files/locate.ts";
 import { INTERRUPTED } from "../os/exit-code.ts";
 import { crawl, type InfoHashOf } from "./crawl.ts";

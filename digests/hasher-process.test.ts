@@ -1,4 +1,5 @@
 /** The hasher's process: one that is stopped, one that hangs, one that can't go on. */
+
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -3,6 +3,7 @@
  * when nothing was for a while, killed when it gives no sign of life, and started again,
  * later and later, when it dies.
  */
+
 import { thisProgram } from "../os/itself.ts";
 import { Asker, NoAnswer, type ToAnswerer, type ToAsker } from "../os/line.ts";
 import { hasherEnvironment } from "./hasher.ts";

@@ -2,6 +2,7 @@
  * The process that hashes: this same program, started by a serving process with one
  * environment variable, so that requests never wait for a disk or a digest.
  */
+
 import { setPriority } from "node:os";
 import { openRoot } from "../files/locate.ts";
 import { environmentFor, startedAs } from "../os/itself.ts";

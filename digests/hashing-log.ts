@@ -1,4 +1,5 @@
 /** What the log says of hashing: that a long job goes on, not each of many short ones. */
+
 import { type Job, lengthOf } from "./job.ts";
 
 /** Milliseconds after which a job is long. */

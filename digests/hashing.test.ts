@@ -1,4 +1,5 @@
 /** One reading against node:crypto, and that no digest is of two versions. */
+
 import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import {

@@ -3,6 +3,7 @@
  * is of the version that the job names: the opened file is held against it before
  * each chunk and after the last. A job may be left for others between two chunks.
  */
+
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { factsOf, type Identity, identityOf, isSame } from "../files/identity.ts";
 import { type Digested, type Job, lengthOf, type Outcome } from "./job.ts";

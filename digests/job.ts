@@ -2,6 +2,7 @@
  * What there is to hash, and what came of it. A job names versions, not paths: its
  * digests are of these files as they were, or there are none.
  */
+
 import { COMPARED, type Identity, isSame } from "../files/identity.ts";
 import type { Digests } from "../http/digest.ts";
 import { represent } from "../http/representation.ts";

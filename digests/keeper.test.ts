@@ -1,4 +1,5 @@
 /** Digests as a serving process asks for them, of a real hasher. */
+
 import { expect, setDefaultTimeout, test } from "bun:test";
 import {
   appendFileSync,

@@ -3,6 +3,7 @@
  * `known` looks into memory, the rest is asked of the hasher. What is given out is of
  * the very version that was asked about.
  */
+
 import type { Identity } from "../files/identity.ts";
 import type { Digests } from "../http/digest.ts";
 import { BackOff, LONGEST_BACK_OFF } from "./back-off.ts";

@@ -3,6 +3,7 @@
  * gone for them: a plain answer carries what is known already, and reads no byte of a
  * file for it. Only a client that asks for digests makes somebody compute them.
  */
+
 import type { Identity } from "../files/identity.ts";
 import type { OpenFile } from "../files/open-file.ts";
 import type { Digests } from "../http/digest.ts";

@@ -1,4 +1,5 @@
 /** The bound, the order, and that nothing is found of another version. */
+
 import { expect, test } from "bun:test";
 import { type Identity } from "../files/identity.ts";
 import { fileJob, type Job } from "./job.ts";

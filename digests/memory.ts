@@ -1,4 +1,5 @@
 /** What was learned of jobs, in memory; what was asked for least recently makes room. */
+
 import { type Digested, isSameJob, type Job } from "./job.ts";
 
 /** Digests, or that the disk failed at a time (milliseconds since 1970). */

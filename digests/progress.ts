@@ -1,4 +1,5 @@
 /** How far a long task is: one line that is redrawn on a terminal, lines now and then elsewhere. */
+
 import { formatLength } from "./hashing-log.ts";
 
 export interface Progress {

@@ -1,4 +1,5 @@
 /** What a serving process asks of a hasher, whatever carries the questions. */
+
 import type { SymlinkPolicy } from "../files/locate.ts";
 import type { Digested, Job, Outcome, Place } from "./job.ts";
 

@@ -1,4 +1,5 @@
 /** The order of work in the hasher, by a reader whose chunks are 1 MiB and take no time. */
+
 import { expect, test } from "bun:test";
 import { type Digested, fileJob, type Job, lengthOf, type Outcome } from "./job.ts";
 import { HashQueue, type Reading } from "./queue.ts";

@@ -3,6 +3,7 @@
  * slice by slice, in the turns of turns.ts. A job that nobody asks for any more is
  * dropped with what was read of it. Only the job in hand has a file open.
  */
+
 import type { Exchange } from "../os/line.ts";
 import { Hashing } from "./hashing.ts";
 import { type Digested, type Job, keyOf, lengthOf, type Outcome } from "./job.ts";

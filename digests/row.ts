@@ -2,6 +2,7 @@
  * A row of digests as it is written and read: what its values are, how long each must
  * be for a job, and the seal over them. The database may be anybody's.
  */
+
 import { type Digested, type Job, keyOf, lengthOf } from "./job.ts";
 import { sha256PieceLengthFor } from "./piece-length.ts";
 

@@ -1,3 +1,5 @@
+/** What is kept, for how long, and what becomes of a database that isn't right. */
+
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import {
@@ -15,7 +17,6 @@ import { type Identity } from "../files/identity.ts";
 import { run, testWith } from "../test/clients.ts";
 import { temporaryDirectory } from "../test/site.ts";
 import { type Digested, fileJob, type Job, keyOf } from "./job.ts";
-/** What is kept, for how long, and what becomes of a database that isn't right. */
 import { sha256PieceLengthFor } from "./piece-length.ts";
 import { DigestStore, type StoreOptions } from "./store.ts";
 

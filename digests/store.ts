@@ -3,6 +3,7 @@
  * is a cache: a database that is damaged or not ours is deleted and a new one begun.
  * What the disk doesn't take isn't kept. Nobody but this user may read or write it.
  */
+
 import { SQLiteError } from "bun:sqlite";
 import {
   chmodSync,

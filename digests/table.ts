@@ -6,6 +6,7 @@
  * room first, then those asked for least recently. Every row is sealed with a digest
  * of its own, since SQLite doesn't notice when the disk changes a byte within a value.
  */
+
 import { constants, Database, SQLiteError } from "bun:sqlite";
 import type { Digested, Job, Place } from "./job.ts";
 import { isSealed, lengthsOf, named, OF_JOB, parseSegments, read, type Row, write } from "./row.ts";

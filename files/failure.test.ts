@@ -1,4 +1,5 @@
 /** What each failure is to a client: its status, what it is told, and whether it may try again. */
+
 import { expect, test } from "bun:test";
 import { NoAnswer } from "../os/line.ts";
 import { FileChanged, FileTooLarge, OutOfDescriptors, planFailure } from "./failure.ts";

@@ -2,6 +2,7 @@
  * What a failure of the disk means to a client. Codes are named one by one; what
  * isn't named is a fault of this server and is logged.
  */
+
 import { NOT_FOUND, type Plan, refuse } from "../http/plan.ts";
 import { NoAnswer } from "../os/line.ts";
 

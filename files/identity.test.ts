@@ -1,4 +1,5 @@
 /** Which change of a file each use of it takes for another file or version. */
+
 import { expect, test } from "bun:test";
 import { mkdirSync, openSync, renameSync, symlinkSync } from "node:fs";
 import { join } from "node:path";

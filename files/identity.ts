@@ -3,6 +3,7 @@
  * The path is the real one, however many names lead there. The number of a device
  * may be another after a reboot, so that only one process may compare it.
  */
+
 import { type BigIntStats, readlinkSync, realpathSync } from "node:fs";
 
 /** One version of one file: what is kept about its bytes is kept by this. */

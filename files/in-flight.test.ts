@@ -1,4 +1,5 @@
 /** What a file in flight that can't be looked at means: to its own downloads, and to the others. */
+
 import { expect, test } from "bun:test";
 import { closeSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

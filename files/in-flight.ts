@@ -10,6 +10,7 @@
  * machine. Which of them a response is on can't be told then, so all of them are ended
  * when its file changes, and it is in flight until all of them are at rest.
  */
+
 import {
   bytesRead,
   CAN_END_CONNECTIONS,

@@ -2,6 +2,7 @@
  * How a listing reads, as HTML or JSON, one entry at a time. Names are what anybody
  * called a file: no character of one acts on the page, the line or the terminal.
  */
+
 import { encodeName } from "../http/target.ts";
 
 /** One line of a listing. */

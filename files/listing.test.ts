@@ -1,4 +1,5 @@
 /** Listings: the documents that a file of its length has, their order, and names that would act. */
+
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

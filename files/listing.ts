@@ -3,6 +3,7 @@
  * with is listed: files and directories whose names are served and, by the policy,
  * links to them. A large one is listed in turns with other work, once for all who wait.
  */
+
 import { lstatSync, readdir, statSync } from "node:fs";
 import type { Fields } from "../http/conditional.ts";
 import { prefersJson } from "../http/negotiate.ts";

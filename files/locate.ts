@@ -8,6 +8,7 @@
  *   4. Ask where the opened file really is, and hold that against the root and the
  *      policy for symbolic links.
  */
+
 import {
   type BigIntStats,
   closeSync,

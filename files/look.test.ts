@@ -1,4 +1,5 @@
 /** A file that nothing happened to is known again, whatever its device and its dates; others aren't. */
+
 import { expect, test } from "bun:test";
 import { closeSync, openSync, renameSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -3,6 +3,7 @@
  * and at its descriptor after reading, so on Linux statx(2) is called directly and
  * its answer compared where it lies: no object is made of it, which is half the cost.
  */
+
 import { fstatSync, statSync } from "node:fs";
 import { openLibc } from "../os/libc.ts";
 import { COMPARED, type Facts, factsOf, isSame } from "./identity.ts";

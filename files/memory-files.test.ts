@@ -1,4 +1,5 @@
 /** Bytes held once for all readers, within a bound, for as long as anybody is being sent them. */
+
 import { expect } from "bun:test";
 import { closeSync, openSync } from "node:fs";
 import { testWith } from "../test/clients.ts";

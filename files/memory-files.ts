@@ -8,6 +8,7 @@
  * nobody asks for them any more. The runtime tells nothing of an answer that is over:
  * whether one is being sent is seen by the descriptors that it has.
  */
+
 import { closeSync } from "node:fs";
 import { countMemoryFiles, createMemoryFile } from "../os/memory-file.ts";
 import { Crowded } from "./failure.ts";

@@ -1,4 +1,5 @@
 /** Remembered files: the bound, the order, and that nobody's descriptor is closed under them. */
+
 import { expect, test } from "bun:test";
 import {
   openSync,

@@ -3,6 +3,7 @@
  * remembered one is used again only while the path still leads to the same version:
  * looking at it is one system call, opening it and asking where it is are four.
  */
+
 import { closeSync } from "node:fs";
 import { represent, type Representation } from "../http/representation.ts";
 import { DESCRIPTOR_LIMIT } from "../os/descriptors.ts";

@@ -8,6 +8,7 @@
  * and no longer than somebody waits for them. Elsewhere,
  * and on file systems that can't tell (tmpfs, for one), all is taken to be there.
  */
+
 import { ptr } from "bun:ffi";
 import { read, readSync } from "node:fs";
 import { openLibc } from "../os/libc.ts";

@@ -3,6 +3,7 @@
  * is sent, and checked. It goes out chunked, since a JavaScript stream has no length
  * here; a failure ends the connection.
  */
+
 import type { Multipart } from "../http/multipart.ts";
 import { FileChanged } from "./failure.ts";
 import type { OpenFile } from "./open-file.ts";

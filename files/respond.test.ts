@@ -1,4 +1,5 @@
 /** Answers that need no file; those from files are tested from outside. */
+
 import { expect, test } from "bun:test";
 import type { Plan } from "../http/plan.ts";
 import { respond } from "./respond.ts";

@@ -8,6 +8,7 @@
  * | larger parts               | a stream of pieces, each read when it is sent, and checked |
  * | large, and of no file      | as a larger window, of a file in memory                |
  */
+
 import { readSync } from "node:fs";
 import { NOSNIFF } from "../http/browser.ts";
 import { formatHttpDate } from "../http/date.ts";

@@ -4,6 +4,7 @@
  * at the place that was asked for, by the root's policy, and gives bytes of the
  * version that the torrent was made of, or none.
  */
+
 import { sep } from "node:path";
 import type { Window } from "../range.ts";
 import { FileChanged } from "./failure.ts";

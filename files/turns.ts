@@ -2,6 +2,7 @@
  * Work for a request that takes long on the one thread that serves all: it is done in
  * short turns, few pieces of it at a time, and once for all who wait for the same.
  */
+
 import { Crowded } from "./failure.ts";
 
 /** Milliseconds of one turn: what an ordinary request waits for it, at most. */

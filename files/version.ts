@@ -2,6 +2,7 @@
  * Which version of a file bytes are of. A version is what stands between two
  * changes of one open inode; the facts that tell versions apart are in identity.ts.
  */
+
 import type { BigIntStats } from "node:fs";
 import { type COMPARED, type Facts, factsOf, isSame } from "./identity.ts";
 

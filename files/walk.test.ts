@@ -1,4 +1,5 @@
 /** What a walk finds, link by link; every case ends. */
+
 import { expect, test } from "bun:test";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -7,6 +7,7 @@
  * however its links cross. `everyFileOnce` enters no directory that is found without
  * a link as well.
  */
+
 import { type BigIntStats, lstatSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { sep } from "node:path";
 import { factsOf, type Identity, identityOf } from "./identity.ts";

@@ -6,6 +6,7 @@
  * the place of what was there, and size and dates look the same for both: a few
  * samples of its bytes tell them apart.
  */
+
 import { fstatSync, readSync } from "node:fs";
 import type { OpenFile } from "./open-file.ts";
 import { isResident, readResident } from "./page-cache.ts";

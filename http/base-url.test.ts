@@ -1,4 +1,5 @@
 /** The URL of this server: RFC 9110 §7.2, RFC 3986 §3.2. */
+
 import { expect, test } from "bun:test";
 import { baseUrl } from "./base-url.ts";
 

@@ -1,4 +1,5 @@
 /** Which files a browser must not run: by what it shows as a page, not by the name alone. */
+
 import { expect, test } from "bun:test";
 import { fileConfinement } from "./browser.ts";
 import { mediaTypeOf } from "./media-type.ts";

@@ -1,4 +1,5 @@
 /** Preconditions and If-Range by the tables of RFC 9110 §13 and §8.8.3.2. */
+
 import { describe, expect, test } from "bun:test";
 import {
   evaluateIfRange,

@@ -3,6 +3,7 @@
  * with 412, in the order of precedence of §13.2.2, and whether its Range still
  * counts (If-Range, §13.1.5).
  */
+
 import { parseHttpDate } from "./date.ts";
 import type { Representation } from "./representation.ts";
 

@@ -1,4 +1,5 @@
 /** The three forms of RFC 9110 §5.6.7. */
+
 import { describe, expect, test } from "bun:test";
 import { formatHttpDate, parseHttpDate } from "./date.ts";
 

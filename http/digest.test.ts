@@ -1,4 +1,5 @@
 /** Digest fields by RFC 9530 and RFC 3230, and what a client may say about them. */
+
 import { describe, expect, test } from "bun:test";
 import type { Window } from "../range.ts";
 import {

@@ -9,6 +9,7 @@
  * | 206, the window is a piece of it | of the file         | of the piece   |
  * | 206, any other; 200 to HEAD      | of the file         | none           |
  */
+
 import type { Window } from "../range.ts";
 import type { Fields } from "./conditional.ts";
 import { readWeights } from "./negotiate.ts";

@@ -1,4 +1,5 @@
 /** Content-Disposition by RFC 6266 §4.1 and RFC 8187 §3.2. */
+
 import { describe, expect, test } from "bun:test";
 import { attachment } from "./disposition.ts";
 

@@ -1,4 +1,5 @@
 /** What a proxy says of itself. */
+
 import { expect, test } from "bun:test";
 import { isForwarded } from "./forwarded.ts";
 

@@ -3,6 +3,7 @@
  * RFC 7239, RFC 9110 §7.6.3, and the fields that stood in their place before. Then the
  * address that the connection came from is the proxy's.
  */
+
 import type { Fields } from "./conditional.ts";
 
 const OF_PROXIES = [

@@ -1,4 +1,5 @@
 /** One Host, as RFC 9112 §3.2 and RFC 3986 §3.2.2 have it. */
+
 import { expect, test } from "bun:test";
 import { isHost } from "./host.ts";
 

@@ -1,4 +1,5 @@
 /** Content-Type by extension: what clients act on, and that text says how it is encoded. */
+
 import { describe, expect, test } from "bun:test";
 import { mediaTypeOf } from "./media-type.ts";
 

@@ -1,4 +1,5 @@
 /** The framing of multipart/byteranges, byte by byte: RFC 9110 §14.6, RFC 2046 §5.1.1. */
+
 import { describe, expect, test } from "bun:test";
 import type { Window } from "../range.ts";
 import { frameMultipart, type Multipart } from "./multipart.ts";

@@ -10,6 +10,7 @@
  *     …
  *     CRLF --BOUNDARY-- CRLF          the end
  */
+
 import { formatContentRange, type Window } from "../range.ts";
 
 /** One part: the text that goes before its bytes, and the bytes. */

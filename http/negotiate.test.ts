@@ -1,4 +1,5 @@
 /** Accept, RFC 9110 §12.5.1: HTML or JSON, a file or its Metalink. */
+
 import { describe, expect, test } from "bun:test";
 import { prefersJson, readWeights, wantsMetalink } from "./negotiate.ts";
 

@@ -1,4 +1,5 @@
 /** Whole plans, as literals: every status there is, for every reason there is. */
+
 import { describe, expect, test } from "bun:test";
 import {
   type Content,

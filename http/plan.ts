@@ -2,6 +2,7 @@
  * From a request about a file to what will be sent: methods (RFC 9110 §9), then
  * preconditions (§13.2.2), then Range (§14.2), in this order and nowhere else.
  */
+
 import {
   formatContentRange,
   formatUnsatisfiedRange,

@@ -1,4 +1,5 @@
 /** Facts about a file to its representation: RFC 9110 §8.8, tags are in base 36. */
+
 import { describe, expect, test } from "bun:test";
 import {
   type FileFacts,

@@ -5,6 +5,7 @@
  * The entity tag comes from the size and the modification time in nanoseconds, not
  * from the inode, so that replicas of a file agree on it.
  */
+
 import { fileConfinement } from "./browser.ts";
 import { formatHttpDate } from "./date.ts";
 import { mediaTypeOf } from "./media-type.ts";

@@ -1,4 +1,5 @@
 /** Request targets: what a path may name, and that nothing names a place above the prefix. */
+
 import { describe, expect, test } from "bun:test";
 import { encodeName, formatPath, hasParameter, parseTarget, type Target } from "./target.ts";
 

@@ -7,6 +7,7 @@
  * the event loop. So each connection is known by the kernel's cookie for its socket,
  * which is never given twice, and is compared at the moment its descriptor is used.
  */
+
 import { listDescriptors } from "./descriptors.ts";
 import { openLibc } from "./libc.ts";
 

@@ -2,6 +2,7 @@
  * The descriptors that this process has open, and how many it may have. Linux only;
  * elsewhere none are told.
  */
+
 import { closeSync, openSync, readdirSync, readFileSync, statSync } from "node:fs";
 
 const OWN = "/proc/self/fd";

@@ -1,4 +1,5 @@
 /** The C library, for what the runtime has no call for. */
+
 import { dlopen, type FFIFunction } from "bun:ffi";
 
 const ARCHITECTURE = process.arch === "arm64" ? "aarch64" : "x86_64";

@@ -1,4 +1,5 @@
 /** Both ends of a line, joined by a channel that copies messages as the real one does. */
+
 import { expect, test } from "bun:test";
 import { Answerer, Asker, NoAnswer, type ToAnswerer, type ToAsker } from "./line.ts";
 

@@ -3,6 +3,7 @@
  * is about to close, and from a process that has enough of them. Linux only; elsewhere
  * nothing here has an effect.
  */
+
 import { ptr } from "bun:ffi";
 import { listDescriptors } from "./descriptors.ts";
 import { openLibc } from "./libc.ts";

@@ -2,6 +2,7 @@
  * Files without a name that are in memory alone, memfd_create(2): what is in them can be
  * sent by the kernel to any number of readers. Linux only.
  */
+
 import { closeSync, readlinkSync, writeSync } from "node:fs";
 import { listDescriptors } from "./descriptors.ts";
 import { openLibc } from "./libc.ts";

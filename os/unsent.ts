@@ -2,6 +2,7 @@
  * Little unsent data in the kernel. A connection takes bytes long before the link
  * does, so without this the order of the pieces would be decided for megabytes ahead.
  */
+
 import { openLibc } from "./libc.ts";
 
 // The kernel's numbers on x64 and arm64.

@@ -11,6 +11,7 @@
  * Connections that are being sent something are left alone. Linux only; elsewhere
  * nothing here has an effect.
  */
+
 import {
   type Connection,
   dismissConnection,

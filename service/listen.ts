@@ -1,4 +1,5 @@
 /** Where the program listens, and what it tells about it. */
+
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
 import { type Log, visible } from "./log.ts";
 import type { Options } from "./options.ts";

@@ -1,4 +1,5 @@
 /** What of a line reaches a terminal, and what becomes of lines that nobody reads. */
+
 import { expect, test } from "bun:test";
 import { Bounded, visible } from "./log.ts";
 

@@ -4,6 +4,7 @@
  * show is written as an escape. A full disk, a closed pipe or a pipe that nobody
  * reads ends nothing and stops nothing: lines are lost then.
  */
+
 import { MISTAKE } from "../os/exit-code.ts";
 
 export type Log = (line: string) => void;

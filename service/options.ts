@@ -1,4 +1,5 @@
 /** The command line: what an operator may say, and what a mistake in it is called. */
+
 import { isIP } from "node:net";
 import { parseArgs } from "node:util";
 import type { SymlinkPolicy } from "../files/locate.ts";

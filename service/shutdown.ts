@@ -1,4 +1,5 @@
 /** SIGTERM and SIGINT: stop accepting, finish what is in flight, end. */
+
 import { INTERRUPTED } from "../os/exit-code.ts";
 import type { Log } from "./log.ts";
 

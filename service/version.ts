@@ -1,4 +1,5 @@
 /** What `--version` prints. `deploy/build.ts` puts the commit in. */
+
 import { version } from "../package.json" with { type: "json" };
 
 declare const RANGESRV_COMMIT: string;

@@ -1,4 +1,5 @@
 /** A supervisor whose workers never get so far as to listen. */
+
 import { expect, test } from "bun:test";
 import { Supervisor } from "./workers.ts";
 

@@ -11,6 +11,7 @@
  *                           closed   no longer listening
  *                           ask      what the supervisor alone knows
  */
+
 import { availableParallelism } from "node:os";
 import { INTERRUPTED, MISTAKE } from "../os/exit-code.ts";
 import { environmentFor, startedAs, thisProgram } from "../os/itself.ts";

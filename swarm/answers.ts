@@ -2,6 +2,7 @@
  * What a request is answered with besides the bytes of a file: documents about it, the
  * tracker, and the fields that tell of digests and documents.
  */
+
 import { DigestMemo } from "../digests/memo.ts";
 import type { Root } from "../files/locate.ts";
 import type { OpenFile } from "../files/open-file.ts";

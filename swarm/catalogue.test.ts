@@ -1,4 +1,5 @@
 /** Torrents by the names that were asked for, of real files, found again after a restart. */
+
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";

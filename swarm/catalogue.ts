@@ -2,6 +2,7 @@
  * The torrents that were made of a tree: what a file or a folder is as a torrent, and
  * what an info hash that a peer names stands for.
  */
+
 import { fileJob, type Job, keyOf } from "../digests/job.ts";
 import type { DigestKeeper } from "../digests/keeper.ts";
 import type { Obtained, Unobtained } from "../digests/obtained.ts";

@@ -1,4 +1,5 @@
 /** The swarm as a worker knows it: its supervisor's, at the other end of the line. */
+
 import type { Need } from "../digests/memo.ts";
 import type { Identity } from "../files/identity.ts";
 import type { Digests } from "../http/digest.ts";

@@ -1,4 +1,5 @@
 /** Walks of folders: shared by those who ask, one at a time, and in the order of a torrent. */
+
 import { expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -3,6 +3,7 @@
  * unchanged, so the looks are bounded: one walk at a time, in short turns between
  * requests; all who ask for the same folder share its walk, for a second after its end.
  */
+
 import { sep } from "node:path";
 import { type Job, lengthOf } from "../digests/job.ts";
 import { MOST_FILES, pieceLengthFor } from "../digests/piece-length.ts";

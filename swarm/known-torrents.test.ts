@@ -1,4 +1,5 @@
 /** What is remembered of torrents, so that the hasher is seldom asked. */
+
 import { expect, test } from "bun:test";
 import { type Found, KnownTorrents, type KnownTorrentsOptions } from "./known-torrents.ts";
 import type { Named } from "./named.ts";

@@ -3,6 +3,7 @@
  * and for a while what wasn't found, so that strangers' announces seldom reach the
  * process that knows the rest. That process may be down: then nobody can tell.
  */
+
 import { isSameJob } from "../digests/job.ts";
 import type { Named } from "./named.ts";
 

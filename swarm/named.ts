@@ -3,6 +3,7 @@
  * were asked for. A torrent is named by these, and its peers are served through them:
  * `latest.iso` that leads to `v1.iso` is another torrent than that, of the same digests.
  */
+
 import type { Job } from "../digests/job.ts";
 import type { SharedFile } from "../files/shared-content.ts";
 import { type MadeTorrent, makeTorrent, type TorrentFile } from "./bittorrent/torrent.ts";

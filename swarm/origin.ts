@@ -2,6 +2,7 @@
  * What one process of the program knows for all of them: the digests of the tree,
  * the torrents that were made of it, the tracker and the seeder.
  */
+
 import { networkInterfaces } from "node:os";
 import { sep } from "node:path";
 import { HasherProcess } from "../digests/hasher-process.ts";

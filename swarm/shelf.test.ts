@@ -1,4 +1,5 @@
 /** What is kept of files that stay as they are, and for how long. */
+
 import { expect, test } from "bun:test";
 import type { Job } from "../digests/job.ts";
 import { Shelf } from "./shelf.ts";

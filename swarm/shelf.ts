@@ -3,6 +3,7 @@
  * what was asked for least recently makes room. So a document that is asked for again,
  * by HEAD or with a condition, isn't made again.
  */
+
 import { isSameJob, type Job } from "../digests/job.ts";
 
 interface Kept<Made> {

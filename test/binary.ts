@@ -1,4 +1,5 @@
 /** The compiled executable, built once for a run of the tests, and started as an operator would. */
+
 import { join } from "node:path";
 import { build } from "../deploy/build.ts";
 import { freePort } from "./clients.ts";

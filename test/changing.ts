@@ -5,6 +5,7 @@
  * What isn't here is a large file that is written over in place: bytes on their way
  * are pages of the file, and no server can call them back.
  */
+
 import { closeSync, openSync, renameSync, rmSync, unlinkSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { settle, SETTLED } from "./site.ts";

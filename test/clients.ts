@@ -2,6 +2,7 @@
  * Programs that tests need and that a machine may lack: with CI set a missing one
  * fails its tests, elsewhere it skips them and says so.
  */
+
 import { test } from "bun:test";
 
 /** Debian's own Python, which is the one that has libtorrent. */

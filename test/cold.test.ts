@@ -1,4 +1,5 @@
 /** Bytes that are on disk and not in memory: another thread reads them, and they are the same bytes. */
+
 import { expect, setDefaultTimeout } from "bun:test";
 import { statfsSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,5 @@
 /** The service unit as systemd reads it. The tools need no running systemd. */
+
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
 /** When the process runs out of descriptors: nothing crashes, and all is well again afterwards. */
+
 import { expect, setDefaultTimeout } from "bun:test";
 import { rmSync } from "node:fs";
 import { join } from "node:path";

@@ -4,6 +4,7 @@
  * and v2 fetch it as from an origin. Writers and peers wait for each other, never
  * for time.
  */
+
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import {
   closeSync,

@@ -1,4 +1,5 @@
 /** What the documents promise of themselves: links lead somewhere, and the README stays short. */
+
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";

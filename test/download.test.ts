@@ -2,6 +2,7 @@
  * The programs that people download with, against the executable: wget, curl and
  * aria2c fetch, resume, revalidate and mirror, and every byte they save is compared.
  */
+
 import { afterAll, beforeAll, expect, setDefaultTimeout } from "bun:test";
 import {
   mkdirSync,

@@ -1,4 +1,5 @@
 /** Keeps digests of 40 files in the directory that is its argument, and says what became of them. */
+
 import { fileJob } from "../digests/job.ts";
 import { DigestStore } from "../digests/store.ts";
 

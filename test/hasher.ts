@@ -1,4 +1,5 @@
 /** A hasher on its own, for tests that start one from source. */
+
 import { runHasher } from "../digests/hasher.ts";
 import { log } from "../service/log.ts";
 

@@ -3,6 +3,7 @@
  * nothing else, and only os/, files/ and digests/ name the disk. deploy/, test/ and
  * bench/ are not part of the program.
  */
+
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join, posix } from "node:path";

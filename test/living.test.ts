@@ -2,6 +2,7 @@
  * A tree that changes while it is served: a response is one version of its file or
  * ends early, and every request sees what is there now.
  */
+
 import { expect, setDefaultTimeout, test } from "bun:test";
 import {
   appendFileSync,

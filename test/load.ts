@@ -3,6 +3,7 @@
  * readers that stall, requests for files that change. For soak.test.ts and
  * bench/soak.ts; reads /proc, so Linux only.
  */
+
 import { mkdtempSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Changing, randomNumbers, versionBytes } from "./changing.ts";

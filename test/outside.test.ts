@@ -1,4 +1,5 @@
 /** Never outside the root, never a hang: names, links and special files, on the wire. */
+
 import { expect, setDefaultTimeout, test } from "bun:test";
 import {
   chmodSync,

@@ -1,4 +1,5 @@
 /** What every run of the tests does in the end. */
+
 import { afterAll } from "bun:test";
 import { removeTemporaryDirectories } from "./site.ts";
 

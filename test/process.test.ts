@@ -2,6 +2,7 @@
  * The executable as an operator meets it: what it says, what it refuses to start with,
  * what its options change, and how signals end it.
  */
+
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";

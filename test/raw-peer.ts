@@ -1,4 +1,5 @@
 /** A BitTorrent peer that says what a test wants, and the torrent that it wants. */
+
 import { encode, Encoded } from "../swarm/bittorrent/bencode.ts";
 import type { Torrent } from "../swarm/bittorrent/torrent.ts";
 import { Seeder, type SeederOptions } from "../swarm/seeder/seeder.ts";

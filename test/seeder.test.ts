@@ -1,4 +1,5 @@
 /** The seeder and the clients that people have, with their defaults. */
+
 import { describe, expect, setDefaultTimeout } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

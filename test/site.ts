@@ -1,4 +1,5 @@
 /** The whole program over a directory of its own, on free ports, in this process but for the hasher. */
+
 import { mkdtempSync, realpathSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

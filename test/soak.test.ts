@@ -2,6 +2,7 @@
  * What is left of load: descriptors and memory of the executable's process, and no
  * byte of a wrong version. `bun bench/soak.ts` does the same for longer.
  */
+
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { rmSync } from "node:fs";
 import { type Running, startBinary } from "./binary.ts";

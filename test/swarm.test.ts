@@ -2,6 +2,7 @@
  * The executable as the origin of swarms: real clients fetch through its seeder, its
  * web seeds and its Metalinks, and know each other from its tracker.
  */
+
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   chmodSync,

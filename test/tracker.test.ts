@@ -1,4 +1,5 @@
 /** Real peers that know each other from the tracker alone, and copy a file from one to the other. */
+
 import { expect, setDefaultTimeout } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

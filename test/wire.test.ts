@@ -1,4 +1,5 @@
 /** HTTP/1.1 as it stands on the wire, where `fetch` would hide it. */
+
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { appendFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
 /** Several processes on one port: death, replacement, rolling and the end, under load. */
+
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
 /** The ways to get one file to many hosts that are compared. */
+
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pieceLengthFor } from "../../digests/piece-length.ts";

@@ -1,4 +1,5 @@
 /** The clients as the simulation has them, and what it says beside what was measured. */
+
 import { pieceLengthFor } from "../../digests/piece-length.ts";
 import { row, spread, table } from "../setup.ts";
 import { medianTime, type Record, type Scale } from "./report.ts";

@@ -14,6 +14,7 @@
  *
  * Linux, root, iproute2.
  */
+
 import { readFileSync, writeFileSync } from "node:fs";
 
 /** All namespaces' names begin so: what is left of an earlier run is found by it. */

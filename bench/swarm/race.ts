@@ -4,6 +4,7 @@
  * A runner waits for a line on its standard input, downloads, and prints the
  * SHA-256 of what it has as the first word of a line. What is measured ends there.
  */
+
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { type Host, inHost, type Network } from "./network.ts";

@@ -1,4 +1,5 @@
 /** Records of races as Markdown, and their place in a file. */
+
 import { row, spread, table } from "../setup.ts";
 import { type Race, SAMPLE } from "./race.ts";
 

@@ -7,6 +7,7 @@
  * send and receive over it share it evenly, and what one can't use the others get.
  * Left out: delay on the way, lost packets, the time that choking and asking takes.
  */
+
 import { Random } from "./random.ts";
 
 /** How peers behave. */

@@ -9,6 +9,7 @@
  *
  * Needs Linux, root, and Debian's iproute2, curl, aria2, python3-libtorrent, opentracker.
  */
+
 import {
   appendFileSync,
   existsSync,

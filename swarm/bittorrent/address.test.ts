@@ -1,4 +1,5 @@
 /** Addresses as text and as bytes, and the one at which a client can reach this machine. */
+
 import { describe, expect, test } from "bun:test";
 import {
   compactAddress,

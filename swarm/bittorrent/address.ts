@@ -2,6 +2,7 @@
  * Addresses of peers: 16 bytes each, IPv4 as IPv4-mapped IPv6 (RFC 4291 §2.5.5.2), so
  * that a peer is the same one whichever way the listener names it.
  */
+
 import type { NetworkInterfaceInfo } from "node:os";
 
 /** 16 bytes in network order. */

@@ -1,4 +1,5 @@
 /** Bencoding by BEP 3: every value has one form, and whatever else comes in ends as "malformed". */
+
 import { describe, expect, test } from "bun:test";
 import {
   type Bencoded,

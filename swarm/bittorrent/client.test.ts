@@ -1,4 +1,5 @@
 /** Programs by their peer ids. */
+
 import { expect, test } from "bun:test";
 import { isTransmission } from "./client.ts";
 

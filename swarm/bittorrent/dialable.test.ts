@@ -1,4 +1,5 @@
 /** Whom the server connects to by itself. */
+
 import { describe, expect, test } from "bun:test";
 import { type Address, parseAddress } from "./address.ts";
 import { isDialable, type Standpoint } from "./dialable.ts";

@@ -4,6 +4,7 @@
  * port that services of the system listen at. An address that carries an IPv4 address
  * (RFC 6052, RFC 3056, RFC 4380) is judged by that one.
  */
+
 import { type Address, isWithin, parseAddress } from "./address.ts";
 
 /** Where this server stands. */

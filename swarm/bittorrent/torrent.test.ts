@@ -2,6 +2,7 @@
  * Torrents by BEP 3 and BEP 19: their exact form, and what libtorrent and
  * Transmission, which have parsers of their own, read in them.
  */
+
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

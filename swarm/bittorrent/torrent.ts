@@ -1,9 +1,10 @@
-import { LONGEST_FILE, MOST_FILES } from "../../digests/piece-length.ts";
 /**
  * What a swarm shares: one file or one folder, in the terms of BEP 3, and the
  * .torrent about it. Two servers of the same bytes under the same name make the
  * same info dictionary, and so one swarm.
  */
+
+import { LONGEST_FILE, MOST_FILES } from "../../digests/piece-length.ts";
 import { encode, Encoded } from "./bencode.ts";
 
 /** A file of a torrent. */

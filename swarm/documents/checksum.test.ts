@@ -1,4 +1,5 @@
 /** The lines of sha256sum, written and read by sha256sum itself. */
+
 import { expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
 /** Which path asks for which document, what is in it, and the answers about it. */
+
 import { describe, expect, test } from "bun:test";
 import { LONGEST_FILE } from "../../digests/piece-length.ts";
 import type { Digests } from "../../http/digest.ts";

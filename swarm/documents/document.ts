@@ -1,4 +1,3 @@
-import { LONGEST_FILE } from "../../digests/piece-length.ts";
 /**
  * Documents about a file or folder, each at its path with a suffix.
  *
@@ -11,6 +10,8 @@ import { LONGEST_FILE } from "../../digests/piece-length.ts";
  *
  * Nobody has read a file longer than {@link LONGEST_FILE} for its digests: it has none of them.
  */
+
+import { LONGEST_FILE } from "../../digests/piece-length.ts";
 import { evaluatePreconditions, type Fields } from "../../http/conditional.ts";
 import type { Digests } from "../../http/digest.ts";
 import { attachment } from "../../http/disposition.ts";

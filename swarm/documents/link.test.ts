@@ -1,4 +1,5 @@
 /** Link fields by RFC 8288, in the relations of RFC 6249. */
+
 import { expect, test } from "bun:test";
 import type { Representation } from "../../http/representation.ts";
 import type { DocumentKind } from "./document.ts";

@@ -1,4 +1,5 @@
 /** Where else a file is and what describes it: Link fields, RFC 8288, in the terms of RFC 6249. */
+
 import type { Representation } from "../../http/representation.ts";
 import { encodeName } from "../../http/target.ts";
 import { type DocumentKind, documentMediaType, documentsOfFile } from "./document.ts";

@@ -1,4 +1,5 @@
 /** Magnet links as text; what libtorrent reads in them is in torrent.test.ts. */
+
 import { expect, test } from "bun:test";
 import type { Sources, Torrent } from "../bittorrent/torrent.ts";
 import { formatMagnet } from "./magnet.ts";

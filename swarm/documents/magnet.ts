@@ -1,4 +1,5 @@
 /** Magnet links: BEP 9, with the web seeds of BEP 19 as `ws`. */
+
 import type { Sources, Torrent } from "../bittorrent/torrent.ts";
 
 /**

@@ -1,4 +1,5 @@
 /** Metalinks by RFC 5854: their exact form, and what xmllint and aria2 read in them. */
+
 import { expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

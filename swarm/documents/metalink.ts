@@ -2,6 +2,7 @@
  * Metalinks, RFC 5854: what a file is and where it can be had, with the digest of
  * every piece, so that a client fetches from many places and repairs what is wrong.
  */
+
 import type { Digests } from "../../http/digest.ts";
 import type { Refused } from "../bittorrent/torrent.ts";
 

@@ -1,4 +1,5 @@
 /** BEP 19: libtorrent finds the files of a torrent at the URLs that its web seeds name. */
+
 import { expect, setDefaultTimeout } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

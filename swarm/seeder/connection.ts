@@ -2,6 +2,7 @@
  * One connection of the seeder: the order of what is said on it, and that nothing
  * piles up. At most one block and some small messages wait here for the socket.
  */
+
 import { encodeMetadataPiece } from "./metadata.ts";
 import { type Block, KEEP_ALIVE, PeerReader, writeExtended, writePieceHead } from "./wire.ts";
 

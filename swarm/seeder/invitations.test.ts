@@ -1,4 +1,5 @@
 /** How many connections are made at a time, to whom, and for how long. */
+
 import { expect, test } from "bun:test";
 import { makeSample, peerId } from "../../test/raw-peer.ts";
 import { type Dial, Invitations } from "./invitations.ts";

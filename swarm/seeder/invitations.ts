@@ -4,6 +4,7 @@
  * handshake, then a plain one, each a second or more after the other. Where strangers
  * send this server is bounded: by time, for each source of addresses, and in all.
  */
+
 import { parseAddress, sourceOf } from "../bittorrent/address.ts";
 import { Upload } from "./upload.ts";
 import type { Uploads } from "./uploads.ts";

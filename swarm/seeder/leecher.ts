@@ -1,4 +1,5 @@
 /** What a seeding origin knows of one peer that downloads from it. */
+
 import { PieceSet } from "./availability.ts";
 import type { Block } from "./wire.ts";
 

@@ -1,4 +1,5 @@
 /** Extension messages: BEP 9 and 10. */
+
 import { describe, expect, test } from "bun:test";
 import {
   encodeExtensionHandshake,

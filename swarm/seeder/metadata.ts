@@ -2,6 +2,7 @@
  * The extension messages of an upload-only peer: its handshake (BEP 10) and the info
  * dictionary in pieces of 16 KiB, for those who come with a magnet link (BEP 9).
  */
+
 import { type Bencoded, decodePrefix, encode } from "../bittorrent/bencode.ts";
 
 /** Bytes of a piece of the info dictionary. */

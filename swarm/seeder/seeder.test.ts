@@ -1,4 +1,5 @@
 /** The seeder on a real socket, with peers that say what a test wants. */
+
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { networkInterfaces } from "node:os";
 import { makeSample, peerId, RawPeer, type Sample, seed } from "../../test/raw-peer.ts";

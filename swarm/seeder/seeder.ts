@@ -5,6 +5,7 @@
  * goes to whom is up to {@link Upload} and its Seeding. A failure in a connection or an
  * upload ends that one and is logged.
  */
+
 import { limitUnsent } from "../../os/unsent.ts";
 import { parseAddress, sourceOf } from "../bittorrent/address.ts";
 import { Connection } from "./connection.ts";

@@ -2,6 +2,7 @@
  * What the origin shows and sends: step by step, and in a model swarm whose links all
  * carry one block a step.
  */
+
 import { describe, expect, test } from "bun:test";
 import { Seeding } from "./seeding.ts";
 import { TUNING } from "./tuning.ts";

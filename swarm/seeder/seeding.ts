@@ -15,6 +15,7 @@
  *
  * It has no clock and no sockets. Times are milliseconds, peers are numbers.
  */
+
 import { Availability } from "./availability.ts";
 import { Leecher } from "./leecher.ts";
 import { Rate } from "./rate.ts";

@@ -1,9 +1,10 @@
-import { isTransmission } from "../bittorrent/client.ts";
-import type { Torrent } from "../bittorrent/torrent.ts";
 /**
  * One torrent that is being uploaded: what its peers say goes into {@link Seeding},
  * and what that decides goes out on their connections.
  */
+
+import { isTransmission } from "../bittorrent/client.ts";
+import type { Torrent } from "../bittorrent/torrent.ts";
 import type { Connection } from "./connection.ts";
 import {
   encodeExtensionHandshake,

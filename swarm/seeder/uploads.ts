@@ -1,4 +1,5 @@
 /** The torrents that someone downloads, found by info hash when the first peer comes. */
+
 import { type Found, Upload } from "./upload.ts";
 
 /** Where torrents are found by info hash (20 bytes). */

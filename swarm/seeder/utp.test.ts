@@ -1,4 +1,5 @@
 /** Refusing uTP, BEP 29. */
+
 import { expect, test } from "bun:test";
 import { refuseUtp } from "./utp.ts";
 

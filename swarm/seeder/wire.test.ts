@@ -1,4 +1,5 @@
 /** The messages between peers byte by byte: BEP 3, 6 and 10. */
+
 import { describe, expect, test } from "bun:test";
 import {
   HAVE_NONE,

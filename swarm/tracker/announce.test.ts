@@ -1,4 +1,5 @@
 /** Queries to a tracker: bytes stay bytes, and whatever is odd is refused with a reason. */
+
 import { describe, expect, test } from "bun:test";
 import {
   MOST_SCRAPED,

@@ -3,6 +3,7 @@
  * any other seed, again and again while somebody asks for the torrent. The tracker is
  * a stranger: it is given little time and little room, and nobody else is asked for it.
  */
+
 import {
   LONGEST,
   LONGEST_ANSWER,

@@ -5,6 +5,7 @@
  *     peers    address (4)  port (2)   address (4)  port (2)  …
  *     peers6   address (16)            port (2)               …
  */
+
 import { type Address, compactAddress, formatAddress, isIPv4 } from "../bittorrent/address.ts";
 import type { Encodable, EncodableRecord } from "../bittorrent/bencode.ts";
 

@@ -2,6 +2,7 @@
  * The peers of all swarms, in typed arrays: about 100 bytes a peer, and no more of
  * them than the limits say.
  */
+
 import { type Address, sourceOf } from "../bittorrent/address.ts";
 import { enlarge, NONE, Slots } from "./slots.ts";
 import { equals, type Swarm } from "./swarms.ts";

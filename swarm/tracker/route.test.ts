@@ -1,4 +1,5 @@
 /** The tracker's URLs: what is asked of them, of whom, and that a refusal is an answer. */
+
 import { describe, expect, test } from "bun:test";
 import { parseAddress } from "../bittorrent/address.ts";
 import { answerTracker, type Knowledge, parseTrackerUrl, type TrackerRequest } from "./route.ts";

@@ -2,6 +2,7 @@
  * The tracker's two URLs: from a query and where it came from to bencoded bytes.
  * Refusals are answers like any other, since that is where clients look for a reason.
  */
+
 import { type Address, parseAddress } from "../bittorrent/address.ts";
 import { type EncodableRecord, encode } from "../bittorrent/bencode.ts";
 import { type Announce, LONGEST_SCRAPE, parseAnnounce, parseScrape } from "./announce.ts";

@@ -1,4 +1,5 @@
 /** The swarms of a tracker, by info hash, and which was heard of longest ago. */
+
 import { enlarge, NONE, Slots } from "./slots.ts";
 
 /** The peers of one torrent. */

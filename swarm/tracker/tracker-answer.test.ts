@@ -1,4 +1,5 @@
 /** What is taken of another tracker's answer, which may be anything. */
+
 import { expect, test } from "bun:test";
 import { type Encodable, encode } from "../bittorrent/bencode.ts";
 import { readAnswer } from "./tracker-answer.ts";

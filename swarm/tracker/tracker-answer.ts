@@ -2,6 +2,7 @@
  * What another tracker said (BEP 3, 7, 23): data from outside, of which little is taken.
  * Whom to connect to is not decided here; what is no endpoint at all is left out.
  */
+
 import { formatAddress } from "../bittorrent/address.ts";
 import { decode, type Dictionary } from "../bittorrent/bencode.ts";
 

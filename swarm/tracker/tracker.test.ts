@@ -1,5 +1,6 @@
-import { heapStats } from "bun:jsc";
 /** Whom peers hear of, what is counted, and that no number of announces takes more room than the limits. */
+
+import { heapStats } from "bun:jsc";
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { formatAddress, parseAddress } from "../bittorrent/address.ts";
 import { encode } from "../bittorrent/bencode.ts";

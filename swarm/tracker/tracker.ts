@@ -3,6 +3,7 @@
  * object holds all swarms; it reads no clock and starts no timer, so old peers go
  * when somebody announces.
  */
+
 import { type Address, compactAddress, isLoopback } from "../bittorrent/address.ts";
 import type { Encodable, EncodableRecord } from "../bittorrent/bencode.ts";
 import { isTransmission } from "../bittorrent/client.ts";

@@ -2,6 +2,7 @@
  * Clients whose connections are easily taken for one another, and files that change
  * before, under and after their downloads.
  */
+
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { closeSync, openSync, writeSync } from "node:fs";
 import { createConnection, type Socket } from "node:net";

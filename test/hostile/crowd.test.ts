@@ -1,4 +1,5 @@
 /** More connections than the process has descriptors, each with half a request. */
+
 import { expect, setDefaultTimeout } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

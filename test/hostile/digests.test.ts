@@ -2,6 +2,7 @@
  * Digests against a tree that changes under them: files that look like those before
  * them, links in a circle, and files that take hours to read for whoever asks a byte.
  */
+
 import { expect, setDefaultTimeout, test } from "bun:test";
 import {
   mkdirSync,

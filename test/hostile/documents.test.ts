@@ -2,6 +2,7 @@
  * Documents about a file or a folder: what strangers may ask for costs little however
  * often they ask, and no name in the tree says anything to a client but itself.
  */
+
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -2,6 +2,7 @@
  * Digests while somebody has endless files hashed, or the process that hashes is stopped
  * or killed: others get theirs, and nobody waits without an answer.
  */
+
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -2,6 +2,7 @@
  * Requests of strangers against the executable: what they say of its host, what they
  * make it read, hold and send.
  */
+
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

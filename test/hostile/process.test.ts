@@ -2,6 +2,7 @@
  * What surrounds the executable: the directory that it is started in, its environment,
  * its standard streams, and signals at the worst moment.
  */
+
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

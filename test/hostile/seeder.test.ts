@@ -1,4 +1,5 @@
 /** What strangers do to the seeder's ports, TCP and UDP, of the executable. */
+
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { truncateSync } from "node:fs";
 import { join } from "node:path";

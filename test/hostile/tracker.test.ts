@@ -2,6 +2,7 @@
  * The tracker and what it asks of others: hostile announces here, and a hostile tracker
  * that the seeder is announced at. The executable takes no harm from either.
  */
+
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";

@@ -2,6 +2,7 @@
  * What every test of hostile input ends with: the executable that was attacked still
  * runs, answers an ordinary request at once, and takes no more memory than before.
  */
+
 import { readdirSync, readFileSync } from "node:fs";
 import type { Running } from "../binary.ts";
 import { ask } from "../wire.ts";
