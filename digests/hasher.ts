@@ -5,6 +5,7 @@
 
 import { setPriority } from "node:os";
 import { openRoot } from "../files/locate.ts";
+import { errorCode } from "../os/error-code.ts";
 import { environmentFor, startedAs } from "../os/itself.ts";
 import { Answerer, type Exchange, type ToAnswerer, type ToAsker } from "../os/line.ts";
 import { crawl, type InfoHashOf } from "./crawl.ts";
@@ -105,6 +106,6 @@ function beNice(): void {
     setPriority(NICE);
   } catch (error) {
     // Some containers don't allow it, and it is only manners.
-    if (!(error instanceof Error && "code" in error)) throw error;
+    if (errorCode(error) === undefined) throw error;
   }
 }

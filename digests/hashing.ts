@@ -6,6 +6,7 @@
 
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { factsOf, type Identity, identityOf, isSame } from "../files/identity.ts";
+import { errorCode } from "../os/error-code.ts";
 import { type Digested, type Job, lengthOf, type Outcome } from "./job.ts";
 import { sha256PieceLengthFor } from "./piece-length.ts";
 
@@ -97,8 +98,8 @@ export class Hashing implements Disposable {
       this.#done += length;
       return "read";
     } catch (error) {
-      if (!(error instanceof Error && "syscall" in error && "code" in error)) throw error;
-      const code = String(error.code);
+      const code = errorCode(error);
+      if (code === undefined) throw error;
       return REPLACED.has(code)
         ? { kind: "changed" }
         : { kind: "unreadable", path: file.path, code };

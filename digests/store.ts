@@ -21,6 +21,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { factsOf, identityOf } from "../files/identity.ts";
+import { errorCode } from "../os/error-code.ts";
 import { type Digested, fileJob, type Job, keyOf, type Place } from "./job.ts";
 import { Damaged, DigestTable, isDamage, type Keeping } from "./table.ts";
 
@@ -253,5 +254,5 @@ function reasonOf(error: unknown): string {
 /** Of a failure of the disk, or of SQLite. */
 function codeOf(error: unknown): string | undefined {
   if (error instanceof SQLiteError) return error.code ?? `SQLite ${error.errno}`;
-  return error instanceof Error && "code" in error ? String(error.code) : undefined;
+  return errorCode(error);
 }

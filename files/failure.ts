@@ -4,6 +4,7 @@
  */
 
 import { NOT_FOUND, type Plan, refuse } from "../http/plan.ts";
+import { errorCode } from "../os/error-code.ts";
 import { NoAnswer } from "../os/line.ts";
 
 /** Seconds after which a client may try again when a resource has run out. */
@@ -72,8 +73,4 @@ export class FileTooLarge extends Error {
   constructor() {
     super("The file is larger than 4 PiB");
   }
-}
-
-function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error ? String(error.code) : undefined;
 }

@@ -5,6 +5,7 @@
  */
 
 import { type BigIntStats, readlinkSync, realpathSync } from "node:fs";
+import { errorCode } from "../os/error-code.ts";
 
 /** One version of one file: what is kept about its bytes is kept by this. */
 export interface Identity {
@@ -76,7 +77,7 @@ export function realPathOf(descriptor: number, path: string): string {
     return real.includes("\ufffd") ? path : real;
   } catch (error) {
     // It was deleted meanwhile, or nobody may look at a directory on the way.
-    if (error instanceof Error && "code" in error) return path;
+    if (errorCode(error) !== undefined) return path;
     throw error;
   }
 }

@@ -9,6 +9,7 @@ import type { Fields } from "../http/conditional.ts";
 import { prefersJson } from "../http/negotiate.ts";
 import { type Plan, planListing } from "../http/plan.ts";
 import type { PathTarget } from "../http/target.ts";
+import { errorCode } from "../os/error-code.ts";
 import { type DocumentsOf, type Entry, type Form, htmlForm, jsonForm } from "./listing-text.ts";
 import { isLinkAllowed, isNameServed, type OpenDirectory, pathOf, type Root } from "./locate.ts";
 import { Queue, Turn } from "./turns.ts";
@@ -143,7 +144,7 @@ function readEntry(root: Root, path: string, name: string): Entry | undefined {
     if (stats.isDirectory()) return { name, type: "directory", mtime };
     return stats.isFile() ? { name, type: "file", size: stats.size, mtime } : undefined;
   } catch (error) {
-    if (error instanceof Error && "code" in error) return undefined;
+    if (errorCode(error) !== undefined) return undefined;
     throw error;
   }
 }

@@ -22,6 +22,7 @@ import {
 } from "node:fs";
 import { basename, resolve, sep } from "node:path";
 import type { PathTarget } from "../http/target.ts";
+import { errorCode } from "../os/error-code.ts";
 import { FileTooLarge } from "./failure.ts";
 import { realPathOf } from "./identity.ts";
 import { OpenFile, OpenFiles } from "./open-file.ts";
@@ -92,7 +93,7 @@ export function openRoot(
       throw new Error(`Cannot serve "${directory}": not a directory`);
     readdirSync(path);
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : undefined;
+    const code = errorCode(error);
     if (code === undefined) throw error;
     const reason = ROOT_FAILURES[code] ?? code;
     throw new Error(`Cannot serve "${directory}": ${reason}`, { cause: error });
@@ -180,8 +181,7 @@ function look(path: string): BigIntStats | undefined {
   try {
     return statSync(path, LOOK);
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENAMETOOLONG")
-      return undefined;
+    if (errorCode(error) === "ENAMETOOLONG") return undefined;
     throw error;
   }
 }
@@ -191,8 +191,7 @@ function openAnyway(root: Root, path: string): number {
   try {
     return openSync(path, READ);
   } catch (error) {
-    const isFull = error instanceof Error && "code" in error && error.code === "EMFILE";
-    if (!isFull || !root.openFiles.forgetOldest()) throw error;
+    if (errorCode(error) !== "EMFILE" || !root.openFiles.forgetOldest()) throw error;
     return openSync(path, READ);
   }
 }

@@ -7,6 +7,7 @@
 import { closeSync } from "node:fs";
 import { represent, type Representation } from "../http/representation.ts";
 import { DESCRIPTOR_LIMIT } from "../os/descriptors.ts";
+import { errorCode } from "../os/error-code.ts";
 import { type Identity, identityOf, realPathOf } from "./identity.ts";
 import { Seen } from "./look.ts";
 import type { Version } from "./version.ts";
@@ -82,7 +83,7 @@ function close(descriptor: number): void {
   try {
     closeSync(descriptor);
   } catch (error) {
-    if (!(error instanceof Error && "code" in error)) throw error;
+    if (errorCode(error) === undefined) throw error;
   }
 }
 

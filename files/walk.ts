@@ -10,6 +10,7 @@
 
 import { type BigIntStats, lstatSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { sep } from "node:path";
+import { errorCode } from "../os/error-code.ts";
 import { factsOf, type Identity, identityOf } from "./identity.ts";
 import { isLinkAllowed, isNameServed, type Root } from "./locate.ts";
 
@@ -151,8 +152,9 @@ function read(path: string): string[] | Extract<Walked, { kind: "unreadable" }> 
 }
 
 function failureOf(error: unknown, path: string): Extract<Walked, { kind: "unreadable" }> {
-  if (!(error instanceof Error && "code" in error)) throw error;
-  return { kind: "unreadable", path, code: String(error.code) };
+  const code = errorCode(error);
+  if (code === undefined) throw error;
+  return { kind: "unreadable", path, code };
 }
 
 function identify({ dev, ino }: BigIntStats): string {

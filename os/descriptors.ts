@@ -4,6 +4,7 @@
  */
 
 import { closeSync, openSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { errorCode } from "./error-code.ts";
 
 const OWN = "/proc/self/fd";
 
@@ -71,7 +72,7 @@ function attempt<Result>(look: () => Result): Result | undefined {
   try {
     return look();
   } catch (error) {
-    if (error instanceof Error && "code" in error) return undefined;
+    if (errorCode(error) !== undefined) return undefined;
     throw error;
   }
 }

@@ -8,6 +8,8 @@
  *     answerer → asker   progress, then answer or no-answer
  */
 
+import { errorCode } from "./error-code.ts";
+
 /** What can be asked on a line, by name: typed here, once for both ends. */
 export type Topics = Readonly<Record<string, Topic>>;
 
@@ -208,7 +210,7 @@ export class Answerer<Asked extends Topics> {
     } catch (error) {
       // Either there is no answer, or it can't be sent; then this can be.
       const reason = error instanceof Error ? error.message : String(error);
-      this.#tell({ kind: "no-answer", id, reason, code: codeOf(error) });
+      this.#tell({ kind: "no-answer", id, reason, code: errorCode(error) });
     } finally {
       this.#open.delete(id);
     }
@@ -222,9 +224,4 @@ export class Answerer<Asked extends Topics> {
       if (!(error instanceof Error)) throw error;
     }
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error && "code" in error)) return undefined;
-  return typeof error.code === "string" ? error.code : undefined;
 }

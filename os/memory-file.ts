@@ -5,6 +5,7 @@
 
 import { closeSync, readlinkSync, writeSync } from "node:fs";
 import { listDescriptors } from "./descriptors.ts";
+import { errorCode } from "./error-code.ts";
 import { openLibc } from "./libc.ts";
 
 const MFD_CLOEXEC = 1;
@@ -40,7 +41,7 @@ export function countMemoryFiles(): ReadonlyMap<string, number> | undefined {
       if (name !== undefined) counts.set(name, (counts.get(name) ?? 0) + 1);
     }
   } catch (error) {
-    if (error instanceof Error && "code" in error) return undefined;
+    if (errorCode(error) !== undefined) return undefined;
     throw error;
   }
   return counts;
@@ -51,7 +52,7 @@ function linkOf(descriptor: number): string {
   try {
     return readlinkSync(`/proc/self/fd/${descriptor}`);
   } catch (error) {
-    if (error instanceof Error && "code" in error) return "";
+    if (errorCode(error) !== undefined) return "";
     throw error;
   }
 }

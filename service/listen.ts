@@ -1,6 +1,7 @@
 /** Where the program listens, and what it tells about it. */
 
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
+import { errorCode } from "../os/error-code.ts";
 import { type Log, visible } from "./log.ts";
 import type { Options } from "./options.ts";
 import { VERSION } from "./version.ts";
@@ -65,7 +66,7 @@ function everywhere(): string {
 
 /** What the operator is told when `where` can't be listened on. Throws what has no code. */
 function explain(error: unknown, where: string): Error {
-  const code = error instanceof Error && "code" in error ? String(error.code) : undefined;
+  const code = errorCode(error);
   if (code === undefined) throw error;
   return new Error(`Cannot listen on ${where}: ${FAILURES[code] ?? code}`, { cause: error });
 }
@@ -124,7 +125,7 @@ function ownAddresses(): NetworkInterfaceInfo[] {
   try {
     return Object.values(networkInterfaces()).flatMap((list) => list ?? []);
   } catch (error) {
-    if (error instanceof Error && "code" in error) return [];
+    if (errorCode(error) !== undefined) return [];
     throw error;
   }
 }

@@ -11,6 +11,7 @@ import type { Need } from "../digests/memo.ts";
 import type { Identity } from "../files/identity.ts";
 import type { Root } from "../files/locate.ts";
 import type { Digests } from "../http/digest.ts";
+import { errorCode } from "../os/error-code.ts";
 import {
   type Address,
   formatAddress,
@@ -256,7 +257,7 @@ function lookAtInterfaces(): Interfaces {
   try {
     return networkInterfaces();
   } catch (error) {
-    if (error instanceof Error && "code" in error) return {};
+    if (errorCode(error) !== undefined) return {};
     throw error;
   }
 }

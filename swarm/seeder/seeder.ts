@@ -6,6 +6,7 @@
  * upload ends that one and is logged.
  */
 
+import { errorCode } from "../../os/error-code.ts";
 import { limitUnsent } from "../../os/unsent.ts";
 import { parseAddress, sourceOf } from "../bittorrent/address.ts";
 import { Connection } from "./connection.ts";
@@ -285,7 +286,7 @@ export class Seeder {
 
   #fail(socket: Bun.Socket<Session | undefined>, error: Error): void {
     // What has a code is the network's, and no news.
-    if (!("code" in error)) this.#log(`A peer's connection failed: ${describe(error)}`);
+    if (errorCode(error) === undefined) this.#log(`A peer's connection failed: ${describe(error)}`);
     socket.terminate();
   }
 

@@ -110,7 +110,7 @@ test.each<[string, (path: string, content: string) => void]>([
     const others = Array.from({ length: 40 }, (_, n) => `other${n}`);
     for (const other of others) writeSettled(join(directory, other), other);
     await using running = await startBinary([directory, "--state", state], FEW_DESCRIPTORS);
-    const outcome = await withstand(running, "small", async () => {
+    const attack = async () => {
       await ask(running);
       // More than it keeps open: it lets go of the file, whose inode is free then.
       for (const other of others) await fetch(`${running.origin}/data/${other}`);
@@ -118,8 +118,9 @@ test.each<[string, (path: string, content: string) => void]>([
       do change(path, "NEW");
       while (statSync(path, { bigint: true }).ctimeNs === stamp);
       await ask(running);
-    });
-    expect(outcome).toEqual(UNHARMED);
+    };
+    // A first torrent takes memory for good, and this is about the digests.
+    expect(await withstand(running, "small", attack, 96)).toEqual(UNHARMED);
   }
   await using running = await startBinary([directory, "--state", state]);
   await ask(running);

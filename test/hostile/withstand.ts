@@ -4,6 +4,7 @@
  */
 
 import { readdirSync, readFileSync } from "node:fs";
+import { errorCode } from "../../os/error-code.ts";
 import type { Running } from "../binary.ts";
 import { ask } from "../wire.ts";
 
@@ -11,8 +12,10 @@ import { ask } from "../wire.ts";
 const AT_ONCE = 100;
 /** Ordinary requests that are timed: the machine may be busy with other tests during some. */
 const TRIES = 10;
-/** MiB that a process may grow by: the garbage collector takes its time. */
+/** MiB that processes may grow by: the garbage collector takes its time. */
 const SLACK = 48;
+/** MiB that a process takes which was started meanwhile, such as the one that hashes. */
+const STARTED = 64;
 
 /** What is seen of a server after an attack. Compare it with {@link UNHARMED}. */
 export interface Seen {
@@ -21,7 +24,7 @@ export interface Seen {
   /** Status of an ordinary request, and whether it was answered within 100 ms. */
   readonly status: number;
   readonly atOnce: boolean;
-  /** MiB above what all its processes took before the attack; 0 up to the slack. */
+  /** MiB above what its processes took before the attack; 0 up to the slack. */
   readonly grown: number;
 }
 
@@ -43,7 +46,7 @@ export async function withstand(
   await attack();
   const { status, milliseconds } = await fastest(running.port, `/data/${path}`);
   const { exitCode, signalCode } = running.process;
-  const grown = residentMiB(running.process.pid) - before;
+  const grown = growth(before, residentMiB(running.process.pid));
   return {
     runs: exitCode === null && signalCode === null,
     status,
@@ -82,12 +85,21 @@ export function processorSeconds(pid: number): number {
   return (Number(user) + Number(system)) / 100;
 }
 
-function residentMiB(pid: number): number {
-  const pages = processesOf(pid).map((one) => {
+/** Of a process and those that it started, by their numbers. */
+function residentMiB(pid: number): Map<number, number> {
+  const resident = processesOf(pid).map((one): [number, number] => {
     const statm = unlessGone(() => readFileSync(`/proc/${one}/statm`, "latin1"));
-    return Number(statm?.split(" ")[1] ?? 0);
+    return [one, (Number(statm?.split(" ")[1] ?? 0) * 4096) / 1024 ** 2];
   });
-  return (pages.reduce((sum, resident) => sum + resident, 0) * 4096) / 1024 ** 2;
+  return new Map(resident);
+}
+
+/** MiB by which processes have grown. */
+function growth(before: ReadonlyMap<number, number>, after: ReadonlyMap<number, number>): number {
+  return [...after].reduce((sum, [pid, now]) => {
+    const old = before.get(pid);
+    return sum + (old === undefined ? Math.max(0, now - STARTED) : now - old);
+  }, 0);
 }
 
 /** What is read of a process, unless it has ended. */
@@ -95,7 +107,7 @@ function unlessGone<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    const code = errorCode(error);
     if (code === "ENOENT" || code === "ESRCH") return undefined;
     throw error;
   }
