@@ -11,7 +11,7 @@ import { ask, Wire } from "./wire.ts";
 setDefaultTimeout(60_000);
 
 // Limits one apart, so that the last descriptor is wanted by this program, by the runtime and by the kernel.
-testWith("prlimit").each([64, 65, 66])("With %d descriptors", async (limit) => {
+testWith("prlimit").concurrent.each([64, 65, 66])("With %d descriptors", async (limit) => {
   const directory = temporaryDirectory();
   writeSettled(join(directory, "large"), offsetBytes(32 * 1024 * 1024));
   writeSettled(join(directory, "small"), "SMALL");

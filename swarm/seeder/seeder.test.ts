@@ -330,7 +330,8 @@ describe("Whose connection ends", () => {
     expect(await download(again, sample)).toEqual(true);
   });
 
-  test("More than a limit", async () => {
+  // These wait for the seeder to look at its clock, all at once.
+  test.concurrent("More than a limit", async () => {
     using seeding = seed(sample, { limits: { connectionsPerSource: 2 } });
     using one = await RawPeer.join(seeding.port, sample, "1");
     using two = await RawPeer.join(seeding.port, sample, "2");
@@ -340,7 +341,7 @@ describe("Whose connection ends", () => {
     expect([ended, whole]).toEqual([true, [true, true]]);
   });
 
-  test.each<[string, number, (peer: RawPeer) => void]>([
+  test.concurrent.each<[string, number, (peer: RawPeer) => void]>([
     ["who doesn't say what it wants", 5001, () => {}],
     [
       "who says half of it",
@@ -363,7 +364,7 @@ describe("Whose connection ends", () => {
     expect([early, await peer.closed()]).toEqual([undefined, true]);
   });
 
-  test("Not who says its pieces by bits again and again, as aria2 does", async () => {
+  test.concurrent("Not who says its pieces by bits again and again, as aria2 does", async () => {
     using seeding = seed(sample);
     using peer = await RawPeer.join(seeding.port, sample);
     for (const bits of ["00", "80", "c0", "fc"]) {
@@ -375,7 +376,7 @@ describe("Whose connection ends", () => {
     expect(await peer.closed()).toEqual(true);
   });
 
-  test("Who has everything and wants nothing", async () => {
+  test.concurrent("Who has everything and wants nothing", async () => {
     using seeding = seed(sample);
     using good = await RawPeer.join(seeding.port, sample, "1");
     using done = await RawPeer.join(seeding.port, sample, "2");
@@ -383,7 +384,7 @@ describe("Whose connection ends", () => {
     expect([await done.closed(), await download(good, sample)]).toEqual([true, true]);
   });
 
-  test("Whoever floods", async () => {
+  test.concurrent("Whoever floods", async () => {
     using seeding = seed(sample, { limits: { idleMessages: 1000 } });
     using good = await RawPeer.join(seeding.port, sample, "1");
     using bad = await RawPeer.join(seeding.port, sample, "2");

@@ -281,6 +281,15 @@ describe.if(LINUX)("standard streams and surroundings", () => {
     });
   });
 
+  test.concurrent("arguments that are no UTF-8 are a mistake in one line", async () => {
+    const script = 'exec "$0" "$(printf "%s/\\377" "$1")"';
+    const { exitCode, stderr } = await run(["sh", "-c", script, await binary(), TREE]);
+    expect([exitCode, stderr]).toEqual([
+      2,
+      `rangesrv: Cannot serve "${TREE}/\ufffd": no such directory\n`,
+    ]);
+  });
+
   test.concurrent("names reach a terminal without what it would obey", async () => {
     const parent = temporaryDirectory();
     const name = "a\x1b[31mb\u202ec\x7f\nd\u009be";
