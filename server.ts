@@ -21,14 +21,8 @@ import { fail, type Log, log, print, printAnswer } from "./service/log.ts";
 import { type Options, parseCommandLine, USAGE } from "./service/options.ts";
 import { stopOnSignals } from "./service/shutdown.ts";
 import { VERSION } from "./service/version.ts";
-import {
-  countWorkers,
-  type LastCalls,
-  lineToSupervisor,
-  obeySupervisor,
-  Supervisor,
-  workerPort,
-} from "./service/workers.ts";
+import { type LastCalls, lineToSupervisor, obeySupervisor, workerPort } from "./service/worker.ts";
+import { countWorkers, Supervisor } from "./service/workers.ts";
 import { type Asking, SwarmAnswers } from "./swarm/answers.ts";
 import { deskAnswers, type DeskTopics, RemoteDesk } from "./swarm/desk.ts";
 import { documentsOfFile } from "./swarm/documents/document.ts";

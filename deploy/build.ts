@@ -1,7 +1,7 @@
 /**
- * Builds the executable: `bun run build` makes ./rangesrv for this machine, or FILE with
- * `bun run build FILE`;
- * `bun run build:all` makes one for each target in dist/, with SHA256SUMS.
+ * Builds the executable: `bun run build` makes ./rangesrv for this machine, `bun run
+ * build FILE` the same as FILE, `bun run build:all` one for each target in dist/, with
+ * SHA256SUMS.
  */
 
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

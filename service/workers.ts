@@ -2,34 +2,15 @@
  * Several processes on one port. The supervisor serves nothing: it starts N workers,
  * each this same program with one environment variable, replaces those that end,
  * drains all on SIGTERM and rolls them one by one on SIGHUP. One that hangs is killed.
- *
- *     supervisor → worker   exclude  send the listener at this index nothing new (any worker can)
- *                           close    accept what waits, send connections away, then drain
- *                           stop     drain at once
- *                           answer   to what was asked (os/line.ts)
- *     worker → supervisor   ready    listening
- *                           closed   no longer listening
- *                           ask      what the supervisor alone knows
  */
 
 import { availableParallelism } from "node:os";
 import { INTERRUPTED, MISTAKE } from "../os/exit-code.ts";
-import { environmentFor, startedAs, thisProgram } from "../os/itself.ts";
-import {
-  Answerer,
-  type Answers,
-  Asker,
-  NoAnswer,
-  type ToAnswerer,
-  type ToAsker,
-  type Topics,
-} from "../os/line.ts";
-import { excludeListener, excludeNoListener } from "../os/listeners.ts";
+import { environmentFor, thisProgram } from "../os/itself.ts";
+import { Answerer, type Answers, type Topics } from "../os/line.ts";
 import type { Log } from "./log.ts";
-import { drain, Signals } from "./shutdown.ts";
-
-/** Set in a worker: the port that it shares. */
-const WORKER = "RANGESRV_WORKER";
+import { Signals } from "./shutdown.ts";
+import { type ToSupervisor, type ToWorker, WORKER } from "./worker.ts";
 
 /** `auto`: more than these have never been what limits a link. */
 const MOST_WORKERS = 8;
@@ -40,14 +21,6 @@ const LONGEST_DELAY = 10_000;
 /** Milliseconds after which a worker didn't die young. */
 const GROWN_UP = 10_000;
 
-/**
- * An excluded listener goes on accepting for so many rounds of the event loop, so many
- * milliseconds apart: a handshake begun before is over by then, and a process that gets
- * little processor time has looked at its connections as often.
- */
-const LAST_CALLS = 20;
-const BETWEEN_CALLS = 50;
-
 /** Milliseconds until a worker listens: cold disks and busy machines take seconds. */
 const LISTENS_WITHIN = 30_000;
 /** Milliseconds until a worker that was told to close has taken its last calls. */
@@ -55,99 +28,10 @@ const CLOSES_WITHIN = 10_000;
 /** Milliseconds after the grace in which a worker ends by itself. */
 const LATE = 2_000;
 
-type ToWorker =
-  | { readonly kind: "exclude"; readonly index: number; readonly count: number }
-  | { readonly kind: "exclude-none" }
-  | { readonly kind: "close" }
-  | { readonly kind: "stop" }
-  | ToAsker;
-type ToSupervisor = { readonly kind: "ready" } | { readonly kind: "closed" } | ToAnswerer;
-
 /** How many processes serve: one where a port can't be shared. */
 export function countWorkers(workers: number | "auto"): number {
   if (process.platform !== "linux") return 1;
   return workers === "auto" ? Math.min(availableParallelism(), MOST_WORKERS) : workers;
-}
-
-/** The port to share when this process is a worker. */
-export function workerPort(): number | undefined {
-  const port = startedAs(WORKER);
-  return port === undefined ? undefined : Number(port);
-}
-
-/** A worker's line to its supervisor. */
-export function lineToSupervisor<Asked extends Topics>(): Asker<Asked> {
-  return new Asker((message) => {
-    if (!process.connected) throw new NoAnswer(GONE);
-    process.send?.(message);
-  });
-}
-
-const GONE = "The supervisor is gone";
-
-/** Whether connections are to end with the answer that they are waiting for. */
-export interface LastCalls {
-  called: boolean;
-}
-
-/**
- * Makes this process, which listens already, a worker. It drains when it is told to
- * and when its supervisor is gone; a signal to the whole group tells it once.
- */
-export function obeySupervisor<Asked extends Topics>(
-  server: Bun.Server<undefined>,
-  lastCalls: LastCalls,
-  line: Asker<Asked>,
-  grace: number,
-): void {
-  let draining = false;
-  async function end(): Promise<void> {
-    if (draining) return;
-    draining = true;
-    setTimeout(() => process.exit(0), grace * 1000);
-    const drained = drain(server);
-    tell({ kind: "closed" });
-    await drained;
-    process.exit(0);
-  }
-  function takeLastCalls(): void {
-    let rounds = 0;
-    const calls = setInterval(() => {
-      rounds += 1;
-      if (rounds < LAST_CALLS) return;
-      clearInterval(calls);
-      void end();
-    }, BETWEEN_CALLS);
-  }
-  function tell(message: ToSupervisor): void {
-    if (process.connected) process.send?.(message);
-  }
-  process.on("message", (message: ToWorker) => {
-    switch (message.kind) {
-      case "exclude":
-        return excludeListener(message.index, message.count);
-      case "exclude-none":
-        return excludeNoListener();
-      case "stop":
-        return void end();
-      case "close":
-        // Whoever asks again is told to connect again, and finds a successor.
-        lastCalls.called = true;
-        return takeLastCalls();
-      case "progress":
-      case "answer":
-      case "no-answer":
-        return line.hear(message);
-    }
-  });
-  process.on("disconnect", () => {
-    line.close(GONE);
-    void end();
-  });
-  process.on("SIGTERM", end);
-  process.on("SIGINT", end);
-  process.on("SIGHUP", () => {});
-  tell({ kind: "ready" });
 }
 
 /** One worker as the supervisor sees it. */

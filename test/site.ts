@@ -30,7 +30,7 @@ export function startSite(
   const lines: string[] = [];
   const parsed = parseCommandLine(["--", directory], {});
   if (parsed.kind !== "serve") throw new Error(parsed.kind);
-  const own = { host: "127.0.0.1", port: 0, seedPort: 0, negotiate: false };
+  const own = { host: "127.0.0.1", port: 0, seedPort: 0 };
   const all: Options = { ...parsed.options, ...own, ...options };
   const log = (line: string) => void lines.push(line);
   const { server, site, origin } = openAlone(openRoot(directory, all), all, log, () => {}, HASHER);
