@@ -341,7 +341,7 @@ describe("Whose connection ends", () => {
     expect([ended, whole]).toEqual([true, [true, true]]);
   });
 
-  test.concurrent.each<[string, number, (peer: RawPeer) => void]>([
+  test.concurrent.each<[string, number, (peer: RawPeer) => void | Promise<void>]>([
     ["who doesn't say what it wants", 5001, () => {}],
     [
       "who says half of it",
@@ -351,14 +351,18 @@ describe("Whose connection ends", () => {
     [
       "who is silent",
       150_001,
-      (peer) => peer.say(writeHandshake(sample.torrent.infoHash, peerId("1"))),
+      async (peer) => {
+        peer.say(writeHandshake(sample.torrent.infoHash, peerId("1")));
+        // It has been heard when it is answered.
+        await peer.take(68);
+      },
     ],
   ])("Time: %s", async (_why, later, act) => {
     let now = 1000;
     using seeding = seed(sample, { now: () => now });
     using peer = await RawPeer.connect(seeding.port);
     while (seeding.seeder.stats().connections === 0) await Bun.sleep(1);
-    act(peer);
+    await act(peer);
     const early = await Promise.race([peer.closed(), Bun.sleep(1)]);
     now += later;
     expect([early, await peer.closed()]).toEqual([undefined, true]);
