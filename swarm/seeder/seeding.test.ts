@@ -76,6 +76,22 @@ describe("What is shown", () => {
     ]);
   });
 
+  test.each<[string, number, string[]]>([
+    ["half of it", 4, []],
+    ["three quarters and more", 7, ["2:7"]],
+  ])("What one peer alone has, to a slow one that has %s", (_why, pieces, expected) => {
+    const seeding = seedingOf(8);
+    seeding.join(1, 0, true);
+    for (let round = 0; round < 2; round++) {
+      showAll(seeding, 0);
+      askAll(seeding, 1, [0, 1, 2, 3, 4, 5, 6, 7]);
+      sendAll(seeding, 0);
+    }
+    seeding.join(2, 0, true);
+    for (let piece = 0; piece < pieces; piece++) seeding.gain(2, piece, 0);
+    expect(showAll(seeding, 0)).toEqual(expected);
+  });
+
   test("What isn't asked for, to another after a while", () => {
     const seeding = seedingOf(2);
     seeding.join(1, 0);

@@ -325,11 +325,18 @@ export class Seeding {
     if (queued * 2 > ahead * this.pieces.pieceLength) return undefined;
     const lacks = (piece: number) => !leecher.has.has(piece) && !leecher.shown.has(piece);
     if (areLast || this.isStarved(leecher, now)) return availability.findRarest(Infinity, lacks);
-    if (this.repeatedBytes >= this.tuning.repeats * this.pieces.length) return undefined;
+    if (this.repeatedBytes >= this.repeatsFor(leecher) * this.pieces.length) return undefined;
     if (isElsewhere || availability.promisedCount >= ahead) return undefined;
     const rare = Math.max(1, Math.floor(this.peers.size / 8));
     const isSettled = (piece: number) => !availability.isPromised(piece);
     return availability.findRarest(rare, (piece) => isSettled(piece) && lacks(piece));
+  }
+
+  /** The part of the file that may have been sent again for a peer to get something rare. */
+  private repeatsFor(leecher: Leecher): number {
+    if (!leecher.isSlow) return this.tuning.repeats;
+    // Before that, slow peers have yet to begin to share, and all pieces are rare.
+    return leecher.has.size * 4 > this.pieceCount * 3 ? this.tuning.slowRepeats : 0;
   }
 
   /** Whether a peer that left is likely to have what the connected ones lack. */

@@ -17,6 +17,8 @@ export interface Tuning {
   readonly idle: number;
   /** The part of the file's size that is sent again for being rare. */
   readonly repeats: number;
+  /** The same for peers as slow as Transmission, that have three quarters of it. */
+  readonly slowRepeats: number;
   /** Milliseconds for which a peer that left complete counts as a copy of everything. */
   readonly remembered: number;
 }
@@ -36,6 +38,8 @@ export const TUNING: Tuning = {
   idle: 50,
   // With 32 peers at 10 Mbit/s, 0.1 took as long as this and sent 1.14 and 1.17 times the file.
   repeats: 0.03,
+  // Eight Transmissions waited 15 seconds for what one of them had, while this link was idle.
+  slowRepeats: 0.2,
   remembered: 30_000,
 };
 
