@@ -25,7 +25,7 @@ def session(address, utp=True):
             "enable_incoming_utp": utp,
             "enable_outgoing_utp": utp,
             "listen_interfaces": f"{address}:6881",
-            "enable_dht": False, "enable_incoming_utp": False, "enable_outgoing_utp": False,
+            "enable_dht": False,
             "enable_lsd": False,
             "enable_upnp": False,
             "enable_natpmp": False,
