@@ -5,8 +5,8 @@
  * request, top to bottom; what each step decides is in the file it calls.
  */
 
-import { hash } from "./digests/hash.ts";
-import { isHasher, runHasher } from "./digests/hasher.ts";
+import { hash } from "./digests/hash-command.ts";
+import { isHasher, runHasher } from "./digests/hasher-main.ts";
 import { FileChanged, planFailure } from "./files/failure.ts";
 import { InFlight } from "./files/in-flight.ts";
 import { listDirectory } from "./files/listing.ts";

@@ -12,9 +12,9 @@ import type { Identity } from "../files/identity.ts";
 import { type Root } from "../files/locate.ts";
 import { segmentsBelow } from "../files/shared-content.ts";
 import { everyFileOnce, type Walked } from "../files/walk.ts";
+import type { Answer } from "./hasher.ts";
 import { formatLength } from "./hashing-log.ts";
 import { type Digested, fileJob, isSettled, isTooLarge, type Job, keyOf } from "./job.ts";
-import type { Answer } from "./questions.ts";
 import type { DigestStore } from "./store.ts";
 
 /**

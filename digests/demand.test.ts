@@ -2,8 +2,8 @@
 
 import { expect, test } from "bun:test";
 import { Demand, type Wanted } from "./demand.ts";
+import type { Answer, HashOptions } from "./hasher.ts";
 import { fileJob, type Job, type Outcome } from "./job.ts";
-import type { Answer, HashOptions } from "./questions.ts";
 
 const MIB = 1024 * 1024;
 const SECOND = 1000;

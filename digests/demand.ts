@@ -4,11 +4,11 @@
  * What one client can have waiting is bounded, and what all can.
  */
 
+import type { Answer, Hasher, HashProgress } from "./hasher.ts";
 import { HashingLog } from "./hashing-log.ts";
 import { isSameJob, type Job, lengthOf } from "./job.ts";
 import { LONGEST_RETRY, pending, type Unobtained } from "./obtained.ts";
-import type { Answer, Hasher, HashProgress } from "./questions.ts";
-import { bytesUntilDone } from "./turns.ts";
+import { bytesUntilDone } from "./reading-order.ts";
 
 /** Files of all jobs together: two folders of the largest kind. */
 const MOST_FILES = 20_000;

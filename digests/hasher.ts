@@ -1,111 +1,77 @@
-/**
- * The process that hashes: this same program, started by a serving process with one
- * environment variable, so that requests never wait for a disk or a digest.
- */
+/** What a serving process asks of a hasher, whatever carries the questions. */
 
-import { setPriority } from "node:os";
-import { openRoot } from "../files/locate.ts";
-import { errorCode } from "../os/error-code.ts";
-import { environmentFor, startedAs } from "../os/itself.ts";
-import { Answerer, type Exchange, type ToAnswerer, type ToAsker } from "../os/line.ts";
-import { crawl, type InfoHashOf } from "./crawl.ts";
-import { full } from "./hash.ts";
-import type { Job } from "./job.ts";
-import type { Answer, HasherTopics, Tree } from "./questions.ts";
-import { HashQueue } from "./queue.ts";
-import { DigestStore } from "./store.ts";
+import type { SymlinkPolicy } from "../files/locate.ts";
+import type { Digested, Job, Outcome, Place } from "./job.ts";
 
-/** Set in the hasher: the state directory, or nothing when there is none. */
-const HASHER = "RANGESRV_HASHER";
+/** What is asked over the line between them. */
+export type HasherTopics = {
+  readonly hash: {
+    readonly question: {
+      readonly job: Job;
+      /** Whether somebody waits for it. */
+      readonly urgent: boolean;
+    };
+    readonly answer: Outcome;
+    readonly progress: HashProgress;
+  };
+  /** What is kept of an info hash (20 bytes). */
+  readonly find: { readonly question: Uint8Array; readonly answer: Place | undefined };
+  /** What is kept of a job: none of its files is read for it. */
+  readonly look: { readonly question: Job; readonly answer: Digested | undefined };
+  /** Keeps what the info hash of a job is, if the job is kept. */
+  readonly name: {
+    readonly question: { readonly infoHash: Uint8Array; readonly place: Place };
+    readonly answer: undefined;
+  };
+  /** Hashes and keeps every file of a tree, behind what is asked for. The answer is a line about it. */
+  readonly crawl: {
+    readonly question: Tree;
+    readonly answer: string;
+    /** A sign of life. */
+    readonly progress: undefined;
+  };
+};
 
-/** How nice it is: serving comes first. */
-const NICE = 10;
-
-/** Whether this process is a hasher. */
-export function isHasher(): boolean {
-  return startedAs(HASHER) !== undefined;
+/** A directory that is served, and what of it. */
+export interface Tree {
+  readonly directory: string;
+  readonly symlinks: SymlinkPolicy;
+  readonly dotfiles: boolean;
 }
 
-/** The environment that makes a hasher of a new process. */
-export function hasherEnvironment(directory: string | undefined): Record<string, string> {
-  return environmentFor(HASHER, directory ?? "");
+/** Told when a job is taken in hand, and now and then while it is. */
+export interface HashProgress {
+  /** Bytes read so far. */
+  readonly done: number;
+  /** Bytes a second that the hasher reads of all jobs, when that is known. */
+  readonly rate: number | undefined;
 }
 
-/** Hashes until the process that started it lets go of it, or is gone. */
-export async function runHasher(options: {
-  readonly infoHashOf: InfoHashOf;
-  readonly log: (line: string) => void;
-}): Promise<void> {
-  beNice();
-  // A signal to the whole group is for the one that serves: it may still need this one.
-  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => {});
-  const { infoHashOf, log } = options;
-  const store = new DigestStore({ log, directory: process.env[HASHER] || undefined });
-  const queue = new HashQueue({ store });
-  const answerer = new Answerer<HasherTopics>(
-    {
-      hash: ({ job, urgent }, exchange) => queue.hash(job, urgent, exchange),
-      find: (infoHash) => store.findInfoHash(infoHash),
-      look: (job) => store.find(job),
-      name: ({ infoHash, place }) => void store.name(infoHash, place),
-      crawl: (tree, exchange) => crawlTree(tree, { store, queue, infoHashOf, log }, exchange),
-    },
-    tell,
-  );
-  process.on("message", (message: ToAnswerer) => answerer.hear(message));
-  await new Promise((resolve) => process.on("disconnect", resolve));
-  store[Symbol.dispose]();
-  process.exit(0);
+/** How a job ended; `lost` when it was withdrawn, or the hasher is gone. */
+export type Answer = Outcome | { readonly kind: "lost" };
+
+/** What is kept by an info hash, or that the hasher was lost before it could say. */
+export type Found =
+  | { readonly kind: "place"; readonly place: Place }
+  | { readonly kind: "none" }
+  | { readonly kind: "lost" };
+
+export interface HashOptions {
+  readonly urgent: boolean;
+  readonly progress: (progress: HashProgress) => void;
+  /** Aborted when nobody wants it any more. */
+  readonly signal: AbortSignal;
 }
 
-/** Milliseconds between two signs of life. */
-const ALIVE_EVERY = 1_000;
-
-/** Hashes a tree behind everything that is asked for; what is to be said of it at the end. */
-async function crawlTree(
-  { directory, ...policy }: Tree,
-  {
-    store,
-    queue,
-    infoHashOf,
-    log,
-  }: {
-    readonly store: DigestStore;
-    readonly queue: HashQueue;
-    readonly infoHashOf: InfoHashOf;
-    readonly log: (line: string) => void;
-  },
-  { signal, progress }: Exchange<undefined>,
-): Promise<string> {
-  let told = performance.now();
-  function alive(): void {
-    if (performance.now() - told < ALIVE_EVERY) return;
-    told = performance.now();
-    progress(undefined);
-  }
-  async function hash(job: Job): Promise<Answer> {
-    try {
-      return await queue.hash(job, false, { signal, progress: alive }, "beforehand");
-    } catch (error) {
-      if (signal.aborted) return { kind: "lost" };
-      return { kind: "unreadable", path: job.path, code: String(error) };
-    }
-  }
-  const root = openRoot(directory, policy);
-  const options = { infoHashOf, hash, fail: log, show() {}, rested: alive, signal };
-  const { ended, summary } = await crawl(root, store, options);
-  return ended === "full" ? `${summary}; ${full(store)}` : summary;
-}
-
-function tell(message: ToAsker): void {
-  if (process.connected) process.send?.(message);
-}
-
-function beNice(): void {
-  try {
-    setPriority(NICE);
-  } catch (error) {
-    // Some containers don't allow it, and it is only manners.
-    if (errorCode(error) === undefined) throw error;
-  }
+/** Somebody who hashes, or knows who does. Its promises never reject. */
+export interface Hasher extends Disposable {
+  /** Milliseconds until it can be asked; 0 is now. */
+  readonly wait: number;
+  hash(job: Job, options: HashOptions): Promise<Answer>;
+  find(infoHash: Uint8Array): Promise<Found>;
+  /** Undefined when the hasher was lost, too. */
+  look(job: Job): Promise<Digested | undefined>;
+  name(infoHash: Uint8Array, place: Place): Promise<void>;
+  /** Undefined when the hasher was lost. */
+  crawl(tree: Tree): Promise<string | undefined>;
 }

@@ -13,7 +13,7 @@ import { join } from "node:path";
 import type { Identity } from "../files/identity.ts";
 import { OpenFile } from "../files/open-file.ts";
 import { offsetBytes, settle, temporaryDirectory, writeSettled } from "../test/site.ts";
-import { type HasherOptions, HasherProcess } from "./hasher-process.ts";
+import { HasherChild, type HasherOptions } from "./hasher-child.ts";
 import { fileJob, keyOf } from "./job.ts";
 import { DigestKeeper, type KeeperOptions } from "./keeper.ts";
 
@@ -24,7 +24,7 @@ const HASHER = [process.execPath, join(import.meta.dir, "..", "test", "hasher.ts
 function startKeeper(options: Partial<KeeperOptions & HasherOptions> = {}) {
   const lines: string[] = [];
   const log = (line: string) => void lines.push(line);
-  const hasher = new HasherProcess({ command: HASHER, directory: undefined, log, ...options });
+  const hasher = new HasherChild({ command: HASHER, directory: undefined, log, ...options });
   const kept = options.directory !== undefined;
   const keeper = new DigestKeeper({ hasher, kept, tell: log, ...options });
   return { keeper, hasher, lines, [Symbol.dispose]: () => keeper[Symbol.dispose]() };
@@ -360,11 +360,11 @@ test.if(process.platform === "linux")("A hasher ends when its parent is gone", a
   writeSparse(path).release();
   const script = `
     import { DigestKeeper } from "${join(import.meta.dir, "keeper.ts")}";
-    import { HasherProcess } from "${join(import.meta.dir, "hasher-process.ts")}";
+    import { HasherChild } from "${join(import.meta.dir, "hasher-child.ts")}";
     import { identityAt } from "${join(import.meta.dir, "../test/site.ts")}";
     const facts = identityAt(process.argv[1]);
     const command = JSON.parse(process.argv[2]);
-    const hasher = new HasherProcess({ command, log() {} });
+    const hasher = new HasherChild({ command, log() {} });
     const keeper = new DigestKeeper({ hasher, kept: false, tell() {} });
     keeper.begin(facts);
     while (keeper.progress() === undefined) await new Promise(setImmediate);

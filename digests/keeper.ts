@@ -8,10 +8,10 @@ import type { Identity } from "../files/identity.ts";
 import type { Digests } from "../http/digest.ts";
 import { BackOff, LONGEST_BACK_OFF } from "./back-off.ts";
 import { Demand, type Wanted } from "./demand.ts";
+import type { Answer, Found, Hasher, Tree } from "./hasher.ts";
 import { type Digested, fileJob, isSettled, isTooLarge, type Job, type Place } from "./job.ts";
 import { DigestMemory, type Learned } from "./memory.ts";
 import { type FolderDigests, type Obtained, pending, type Unobtained } from "./obtained.ts";
-import type { Answer, Found, Hasher, Tree } from "./questions.ts";
 
 export interface KeeperOptions {
   /** Disposed of with the keeper. */

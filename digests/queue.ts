@@ -5,12 +5,12 @@
  */
 
 import type { Exchange } from "../os/line.ts";
+import type { HashProgress } from "./hasher.ts";
 import { Hashing } from "./hashing.ts";
 import { type Digested, type Job, keyOf, lengthOf, type Outcome } from "./job.ts";
-import type { HashProgress } from "./questions.ts";
+import { nextTurn, type Waiting } from "./reading-order.ts";
+import type { Keeping } from "./store-table.ts";
 import type { DigestStore } from "./store.ts";
-import type { Keeping } from "./table.ts";
-import { nextTurn, type Waiting } from "./turns.ts";
 
 /** Bytes of a slice, unless somebody who waits asks for another job meanwhile. */
 const SLICE = 8 * 1024 * 1024;

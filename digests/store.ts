@@ -23,7 +23,7 @@ import { join } from "node:path";
 import { factsOf, identityOf } from "../files/identity.ts";
 import { errorCode } from "../os/error-code.ts";
 import { type Digested, fileJob, type Job, keyOf, type Place } from "./job.ts";
-import { Damaged, DigestTable, isDamage, type Keeping } from "./table.ts";
+import { Damaged, DigestTable, isDamage, type Keeping } from "./store-table.ts";
 
 /**
  * Bytes that the rows may take: a part of the disk, and on a small one what holds

@@ -3,7 +3,7 @@
  * tracker, and the fields that tell of digests and documents.
  */
 
-import { DigestMemo } from "../digests/memo.ts";
+import { OpenFileDigests } from "../digests/open-file-digests.ts";
 import type { Root } from "../files/locate.ts";
 import type { OpenFile } from "../files/open-file.ts";
 import { segmentsBelow } from "../files/shared-content.ts";
@@ -47,14 +47,14 @@ export interface SwarmAnswersOptions {
 
 export class SwarmAnswers {
   readonly #options: SwarmAnswersOptions;
-  readonly #digests: DigestMemo;
+  readonly #digests: OpenFileDigests;
   /** Of every answer about a file that could have been its Metalink. */
   readonly #vary: Plan["fields"];
 
   constructor(options: SwarmAnswersOptions) {
     this.#options = options;
     this.#vary = options.negotiate ? { vary: "Accept" } : {};
-    this.#digests = new DigestMemo((file, need) => options.desk.digestsOf(file, need));
+    this.#digests = new OpenFileDigests((file, need) => options.desk.digestsOf(file, need));
   }
 
   /** The answer where `target` leads to no file; undefined when it asks for nothing of the swarm's. */

@@ -3,7 +3,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { HasherProcess } from "../digests/hasher-process.ts";
+import { HasherChild } from "../digests/hasher-child.ts";
 import { DigestKeeper } from "../digests/keeper.ts";
 import { openRoot } from "../files/locate.ts";
 import { temporaryDirectory, writeSettled } from "../test/site.ts";
@@ -16,7 +16,7 @@ const HASHER = [process.execPath, join(import.meta.dir, "..", "test", "hasher.ts
 function start(directory: string, state: string | undefined) {
   const lines: string[] = [];
   const log = (line: string) => void lines.push(line);
-  const hasher = new HasherProcess({ command: HASHER, directory: state, log });
+  const hasher = new HasherChild({ command: HASHER, directory: state, log });
   const keeper = new DigestKeeper({ hasher, kept: state !== undefined, tell: log });
   const root = openRoot(directory, { symlinks: "inside", dotfiles: false });
   const catalogue = new Catalogue(root, keeper);

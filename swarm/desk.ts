@@ -1,6 +1,6 @@
 /** The swarm as a worker knows it: its supervisor's, at the other end of the line. */
 
-import type { Need } from "../digests/memo.ts";
+import type { Need } from "../digests/open-file-digests.ts";
 import type { Identity } from "../files/identity.ts";
 import type { Digests } from "../http/digest.ts";
 import type { Answers, Asker } from "../os/line.ts";

@@ -5,9 +5,9 @@
 
 import { networkInterfaces } from "node:os";
 import { sep } from "node:path";
-import { HasherProcess } from "../digests/hasher-process.ts";
+import { HasherChild } from "../digests/hasher-child.ts";
 import { DigestKeeper } from "../digests/keeper.ts";
-import type { Need } from "../digests/memo.ts";
+import type { Need } from "../digests/open-file-digests.ts";
 import type { Identity } from "../files/identity.ts";
 import type { Root } from "../files/locate.ts";
 import type { Digests } from "../http/digest.ts";
@@ -118,7 +118,7 @@ export class Origin implements SwarmDesk, Disposable {
   constructor(options: OriginOptions) {
     const { root, state, announceInterval, log, tell, hasher: command } = options;
     this.#options = options;
-    const hasher = new HasherProcess({ directory: state, log, command });
+    const hasher = new HasherChild({ directory: state, log, command });
     this.#keeper = new DigestKeeper({ hasher, kept: state !== undefined, tell });
     const { path, symlinks, dotfiles } = root;
     if (options.hash) this.#keeper.crawl({ directory: path || sep, symlinks, dotfiles });

@@ -1,7 +1,7 @@
 /** `rangesrv hash` on its own, for tests from source: a directory and a state directory. */
 
-import { hashTree, signalOfOperator } from "../digests/hash.ts";
-import { Meter } from "../digests/progress.ts";
+import { hashTree, signalOfOperator } from "../digests/hash-command.ts";
+import { Meter } from "../digests/progress-bar.ts";
 import { DigestStore } from "../digests/store.ts";
 import { openRoot } from "../files/locate.ts";
 import { log, print } from "../service/log.ts";

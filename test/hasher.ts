@@ -1,6 +1,6 @@
 /** A hasher on its own, for tests that start one from source. */
 
-import { runHasher } from "../digests/hasher.ts";
+import { runHasher } from "../digests/hasher-main.ts";
 import { log } from "../service/log.ts";
 
 await runHasher({

@@ -8,7 +8,7 @@ import { INTERRUPTED } from "../os/exit-code.ts";
 import { crawl, type InfoHashOf } from "./crawl.ts";
 import { formatLength } from "./hashing-log.ts";
 import { hashJob } from "./hashing.ts";
-import { Meter } from "./progress.ts";
+import { Meter } from "./progress-bar.ts";
 import { DigestStore } from "./store.ts";
 
 export interface HashOptions {

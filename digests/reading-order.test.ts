@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { bytesUntilDone, nextTurn } from "./turns.ts";
+import { bytesUntilDone, nextTurn } from "./reading-order.ts";
 
 /** `name left served`, urgent unless a background job is meant. */
 function jobs(...texts: string[]) {

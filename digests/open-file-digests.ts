@@ -32,7 +32,7 @@ interface Asked {
   computedAgain: number;
 }
 
-export class DigestMemo {
+export class OpenFileDigests {
   readonly #asked = new WeakMap<OpenFile, Asked>();
   readonly #held = new DigestMemory(HELD);
 

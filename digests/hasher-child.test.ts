@@ -4,7 +4,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { identityAt, settle, temporaryDirectory } from "../test/site.ts";
-import { type HasherOptions, HasherProcess } from "./hasher-process.ts";
+import { HasherChild, type HasherOptions } from "./hasher-child.ts";
 import { fileJob, type Job } from "./job.ts";
 
 setDefaultTimeout(30_000);
@@ -15,7 +15,7 @@ const HASHER = [process.execPath, join(import.meta.dir, "..", "test", "hasher.ts
 function start(options: Partial<HasherOptions> = {}) {
   const lines: string[] = [];
   const log = (line: string) => void lines.push(line);
-  const hasher = new HasherProcess({ command: HASHER, directory: undefined, log, ...options });
+  const hasher = new HasherChild({ command: HASHER, directory: undefined, log, ...options });
   return { hasher, lines, [Symbol.dispose]: () => hasher[Symbol.dispose]() };
 }
 
@@ -34,7 +34,7 @@ function endless(): Job {
 }
 
 /** Asks for a job; `begun` tells whether the hasher took it in hand. */
-function ask(hasher: HasherProcess, job = endless()) {
+function ask(hasher: HasherChild, job = endless()) {
   const controller = new AbortController();
   const { promise, resolve } = Promise.withResolvers<true>();
   const { signal } = controller;
@@ -44,7 +44,7 @@ function ask(hasher: HasherProcess, job = endless()) {
 }
 
 /** The same until it is in hand: on a busy machine a start may take longer than the silence here. */
-async function begin(hasher: HasherProcess) {
+async function begin(hasher: HasherChild) {
   for (;;) {
     const asked = ask(hasher);
     if (await asked.begun) return asked;

@@ -9,7 +9,16 @@
 
 import { constants, Database, SQLiteError } from "bun:sqlite";
 import type { Digested, Job, Place } from "./job.ts";
-import { isSealed, lengthsOf, named, OF_JOB, parseSegments, read, type Row, write } from "./row.ts";
+import {
+  isSealed,
+  lengthsOf,
+  named,
+  OF_JOB,
+  parseSegments,
+  read,
+  type Row,
+  write,
+} from "./store-row.ts";
 
 /** "rsdg": what this database is for, in the place where `file` looks for it. */
 const APPLICATION = 0x72736467;

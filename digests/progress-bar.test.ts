@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { formatBar, formatProgress, formatTime, Meter, type Progress } from "./progress.ts";
+import { formatBar, formatProgress, formatTime, Meter, type Progress } from "./progress-bar.ts";
 
 const GIB = 1024 ** 3;
 

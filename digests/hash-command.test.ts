@@ -6,11 +6,11 @@ import { join } from "node:path";
 import { openRoot } from "../files/locate.ts";
 import { run, testWith } from "../test/clients.ts";
 import { identityAt, offsetBytes, settle, temporaryDirectory, writeSettled } from "../test/site.ts";
-import { hashTree } from "./hash.ts";
+import { hashTree } from "./hash-command.ts";
 import { formatLength } from "./hashing-log.ts";
 import { hashJob } from "./hashing.ts";
 import { fileJob, type Job } from "./job.ts";
-import { Meter } from "./progress.ts";
+import { Meter } from "./progress-bar.ts";
 import { DigestStore } from "./store.ts";
 
 setDefaultTimeout(30_000);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { OpenFile } from "../files/open-file.ts";
 import type { Digests } from "../http/digest.ts";
 import { temporaryDirectory, writeSettled } from "../test/site.ts";
-import { DigestMemo } from "./memo.ts";
+import { OpenFileDigests } from "./open-file-digests.ts";
 
 const DIGESTS: Digests = {
   completeLength: 1,
@@ -25,7 +25,7 @@ test("Digests are asked for in memory once a second, on disk once, and computed 
   using file = open();
   const asked: string[] = [];
   let now = 0;
-  const memo = new DigestMemo((_, need) => {
+  const memo = new OpenFileDigests((_, need) => {
     asked.push(`${now} ${need}`);
     return now < 4_000 ? undefined : DIGESTS;
   });
@@ -48,7 +48,7 @@ test("What is told later is known from then on; who can't tell is asked again", 
     Promise.resolve(undefined),
     Promise.resolve(DIGESTS),
   ];
-  const memo = new DigestMemo(() => answers.shift());
+  const memo = new OpenFileDigests(() => answers.shift());
   const told = [];
   for (const now of [0, 1_000, 2_000, 2_001]) {
     told.push(memo.of(file, false, now) === DIGESTS);

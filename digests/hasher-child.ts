@@ -6,9 +6,9 @@
 
 import { thisProgram } from "../os/itself.ts";
 import { Asker, NoAnswer, type ToAnswerer, type ToAsker } from "../os/line.ts";
-import { hasherEnvironment } from "./hasher.ts";
+import { hasherEnvironment } from "./hasher-main.ts";
+import type { Answer, Found, Hasher, HasherTopics, HashOptions, Tree } from "./hasher.ts";
 import type { Digested, Job, Place } from "./job.ts";
-import type { Answer, Found, Hasher, HasherTopics, HashOptions, Tree } from "./questions.ts";
 
 /** Milliseconds without a question after which it is ended. */
 const IDLE = 60_000;
@@ -36,7 +36,7 @@ export interface HasherOptions {
   readonly silence?: number;
 }
 
-export class HasherProcess implements Hasher {
+export class HasherChild implements Hasher {
   readonly #options: HasherOptions;
   readonly #asker = new Asker<HasherTopics>((message) => this.#send(message));
   #child: Bun.Subprocess | undefined;
