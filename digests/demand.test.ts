@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { Demand, type Wanted } from "./demand.ts";
-import type { Answer, HashOptions } from "./hasher.ts";
+import type { Answer, HashRequest } from "./hasher.ts";
 import { fileJob, type Job, type Outcome } from "./job.ts";
 
 const MIB = 1024 * 1024;
@@ -15,7 +15,7 @@ function jobOf(path: string, bytes = MIB, modified = 1n): Job {
 function start() {
   /** `path urgent`, with `-` before it once it was withdrawn. */
   const asked: string[] = [];
-  const questions: (HashOptions & { path: string; answer: (answer: Answer) => void })[] = [];
+  const questions: (HashRequest & { path: string; answer: (answer: Answer) => void })[] = [];
   const ended: string[] = [];
   let clock = 0;
   const demand = new Demand({

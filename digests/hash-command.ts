@@ -1,35 +1,34 @@
 /**
- * `rangesrv hash DIR`: the digests of a tree, made before anyone asks for them, with
- * a bar on a terminal and an exit code.
+ * The command `rangesrv hash DIR`: crawls a tree in the foreground, with a progress bar
+ * on a terminal, and ends with an exit code.
  */
 
 import { openRoot, type Root, type SymlinkPolicy } from "../files/locate.ts";
 import { INTERRUPTED } from "../os/exit-code.ts";
 import { crawl, type InfoHashOf } from "./crawl.ts";
-import { formatLength } from "./hashing-log.ts";
 import { hashJob } from "./hashing.ts";
 import { Meter } from "./progress-bar.ts";
 import { DigestStore } from "./store.ts";
 
-export interface HashOptions {
+export interface HashTreeOptions {
   readonly infoHashOf: InfoHashOf;
   readonly log: (line: string) => void;
   readonly meter: Meter;
-  /** Aborted when it is to end early. */
+  /** Aborted to end early. */
   readonly signal: AbortSignal;
-  /** Milliseconds that files get to settle; tests have no time. */
+  /** Milliseconds that files get to settle; for tests. */
   readonly settling?: number;
 }
 
 /**
- * Hashes what the store lacks of the files below the root. Resolves with the exit
- * code: 0 when all are kept now; 1 when some couldn't be read or kept, changed meanwhile
- * or are too large, with a line in the log; 130 when it was interrupted.
+ * Hashes the files below the root that have no digests in the store. Resolves with the
+ * exit code: 0 when all have digests now; 1 when one couldn't be read or stored, changed
+ * meanwhile or is too large, with a log line; 130 when it was interrupted.
  */
 export async function hashTree(
   root: Root,
   store: DigestStore,
-  { meter, log, ...options }: HashOptions,
+  { meter, log, ...options }: HashTreeOptions,
 ): Promise<number> {
   const began = performance.now();
   function say(line: string): void {
@@ -50,7 +49,7 @@ export async function hashTree(
       say(summary);
       return failed ? 1 : 0;
     case "full":
-      say(`${summary}; ${full(store)}`);
+      say(summary);
       return 1;
     case "interrupted":
       say(`interrupted; ${summary}, which are kept`);
@@ -58,21 +57,15 @@ export async function hashTree(
   }
 }
 
-/** Why a crawl ended before the last file. */
-export function full(store: DigestStore): string {
-  return `no more fits into ${store.path}, at most ${formatLength(store.limit)}`;
-}
-
-/** What the command needs of the program. */
+/** What the program gives the command. */
 export interface HashOutput {
   readonly infoHashOf: InfoHashOf;
-  /** For lines. */
   readonly log: (line: string) => void;
-  /** For the bar. */
+  /** Writes the bar. */
   readonly print: (text: string) => void;
 }
 
-/** The command: opens what the options name, and ends the process with an exit code. */
+/** Runs the command and ends the process. */
 export async function hash(
   options: {
     readonly directory: string;
@@ -96,7 +89,7 @@ export async function hash(
   process.exit();
 }
 
-/** An AbortSignal that the operator's signals abort; a second one ends the process at once. */
+/** Aborted by SIGINT and SIGTERM. A second one ends the process at once. */
 export function signalOfOperator(): AbortSignal {
   const controller = new AbortController();
   function stop(): void {

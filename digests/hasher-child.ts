@@ -7,7 +7,7 @@
 import { thisProgram } from "../os/itself.ts";
 import { Asker, NoAnswer, type ToAnswerer, type ToAsker } from "../os/line.ts";
 import { hasherEnvironment } from "./hasher-main.ts";
-import type { Answer, Found, Hasher, HasherTopics, HashOptions, Tree } from "./hasher.ts";
+import type { Answer, Found, Hasher, HasherTopics, HashRequest, Tree } from "./hasher.ts";
 import type { Digested, Job, Place } from "./job.ts";
 
 /** Milliseconds without a question after which it is ended. */
@@ -66,7 +66,7 @@ export class HasherChild implements Hasher {
     return this.#stuck.size < MOST_STUCK ? wait : Math.max(wait, LONGEST_DELAY);
   }
 
-  async hash(job: Job, { urgent, progress, signal }: HashOptions): Promise<Answer> {
+  async hash(job: Job, { urgent, progress, signal }: HashRequest): Promise<Answer> {
     try {
       return await this.#asker.ask("hash", { job, urgent }, { progress, signal });
     } catch (error) {

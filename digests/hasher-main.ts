@@ -1,6 +1,7 @@
 /**
- * The process that hashes: this same program, started by a serving process with one
- * environment variable, so that requests never wait for a disk or a digest.
+ * The hasher's process: the same executable, started by hasher-child.ts with one
+ * environment variable. It owns the store and the queue of jobs, and answers the
+ * questions of hasher.ts. Serving processes read no file for a digest.
  */
 
 import { setPriority } from "node:os";
@@ -9,16 +10,15 @@ import { errorCode } from "../os/error-code.ts";
 import { environmentFor, startedAs } from "../os/itself.ts";
 import { Answerer, type Exchange, type ToAnswerer, type ToAsker } from "../os/line.ts";
 import { crawl, type InfoHashOf } from "./crawl.ts";
-import { full } from "./hash-command.ts";
 import type { Answer, HasherTopics, Tree } from "./hasher.ts";
 import type { Job } from "./job.ts";
 import { HashQueue } from "./queue.ts";
 import { DigestStore } from "./store.ts";
 
-/** Set in the hasher: the state directory, or nothing when there is none. */
+/** Set in the hasher's environment: the state directory; empty when there is none. */
 const HASHER = "RANGESRV_HASHER";
 
-/** How nice it is: serving comes first. */
+/** Niceness: serving processes go first. */
 const NICE = 10;
 
 /** Whether this process is a hasher. */
@@ -26,18 +26,18 @@ export function isHasher(): boolean {
   return startedAs(HASHER) !== undefined;
 }
 
-/** The environment that makes a hasher of a new process. */
+/** The environment that a hasher is started with. */
 export function hasherEnvironment(directory: string | undefined): Record<string, string> {
   return environmentFor(HASHER, directory ?? "");
 }
 
-/** Hashes until the process that started it lets go of it, or is gone. */
+/** Answers until its parent closes the channel or is gone; then it ends the process. */
 export async function runHasher(options: {
   readonly infoHashOf: InfoHashOf;
   readonly log: (line: string) => void;
 }): Promise<void> {
   beNice();
-  // A signal to the whole group is for the one that serves: it may still need this one.
+  // Ctrl-C goes to the whole process group. The parent may still need digests while it drains.
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => {});
   const { infoHashOf, log } = options;
   const store = new DigestStore({ log, directory: process.env[HASHER] || undefined });
@@ -50,7 +50,7 @@ export async function runHasher(options: {
       name: ({ infoHash, place }) => void store.name(infoHash, place),
       crawl: (tree, exchange) => crawlTree(tree, { store, queue, infoHashOf, log }, exchange),
     },
-    tell,
+    send,
   );
   process.on("message", (message: ToAnswerer) => answerer.hear(message));
   await new Promise((resolve) => process.on("disconnect", resolve));
@@ -58,10 +58,10 @@ export async function runHasher(options: {
   process.exit(0);
 }
 
-/** Milliseconds between two signs of life. */
+/** Milliseconds between two signs of life of a crawl. */
 const ALIVE_EVERY = 1_000;
 
-/** Hashes a tree behind everything that is asked for; what is to be said of it at the end. */
+/** Hashes a tree when no other job waits. Resolves with a log line. */
 async function crawlTree(
   { directory, ...policy }: Tree,
   {
@@ -93,11 +93,10 @@ async function crawlTree(
   }
   const root = openRoot(directory, policy);
   const options = { infoHashOf, hash, fail: log, show() {}, rested: alive, signal };
-  const { ended, summary } = await crawl(root, store, options);
-  return ended === "full" ? `${summary}; ${full(store)}` : summary;
+  return (await crawl(root, store, options)).summary;
 }
 
-function tell(message: ToAsker): void {
+function send(message: ToAsker): void {
   if (process.connected) process.send?.(message);
 }
 
@@ -105,7 +104,7 @@ function beNice(): void {
   try {
     setPriority(NICE);
   } catch (error) {
-    // Some containers don't allow it, and it is only manners.
+    // Some containers don't allow it. It works without.
     if (errorCode(error) === undefined) throw error;
   }
 }

@@ -1,29 +1,34 @@
-/** What a serving process asks of a hasher, whatever carries the questions. */
+/**
+ * The hasher as a serving process asks it: the questions, their answers, and what it
+ * tells meanwhile. hasher-child.ts asks the process that hashes; tests put another
+ * hasher in its place.
+ */
 
 import type { SymlinkPolicy } from "../files/locate.ts";
 import type { Digested, Job, Outcome, Place } from "./job.ts";
 
-/** What is asked over the line between them. */
+/** The questions that go over the line to the hasher's process. */
 export type HasherTopics = {
+  /** Hash this job, or find its digests in the store. */
   readonly hash: {
     readonly question: {
       readonly job: Job;
-      /** Whether somebody waits for it. */
+      /** Whether a client waits for it. */
       readonly urgent: boolean;
     };
     readonly answer: Outcome;
     readonly progress: HashProgress;
   };
-  /** What is kept of an info hash (20 bytes). */
+  /** Which job has this info hash (20 bytes), by the store. */
   readonly find: { readonly question: Uint8Array; readonly answer: Place | undefined };
-  /** What is kept of a job: none of its files is read for it. */
+  /** Digests of this job that are in the store. Its files are not read. */
   readonly look: { readonly question: Job; readonly answer: Digested | undefined };
-  /** Keeps what the info hash of a job is, if the job is kept. */
+  /** Store the info hash of a job whose digests are in the store. */
   readonly name: {
     readonly question: { readonly infoHash: Uint8Array; readonly place: Place };
     readonly answer: undefined;
   };
-  /** Hashes and keeps every file of a tree, behind what is asked for. The answer is a line about it. */
+  /** Hash every file of a tree when no other job waits. The answer is a log line. */
   readonly crawl: {
     readonly question: Tree;
     readonly answer: string;
@@ -32,44 +37,44 @@ export type HasherTopics = {
   };
 };
 
-/** A directory that is served, and what of it. */
+/** A directory that is served, and which of its files are. */
 export interface Tree {
   readonly directory: string;
   readonly symlinks: SymlinkPolicy;
   readonly dotfiles: boolean;
 }
 
-/** Told when a job is taken in hand, and now and then while it is. */
+/** Sent when the hasher begins or leaves a job, and every quarter of a second while it reads. */
 export interface HashProgress {
   /** Bytes read so far. */
   readonly done: number;
-  /** Bytes a second that the hasher reads of all jobs, when that is known. */
+  /** Bytes a second that the hasher reads of all jobs; undefined before it has measured. */
   readonly rate: number | undefined;
 }
 
-/** How a job ended; `lost` when it was withdrawn, or the hasher is gone. */
+/** How a job ended; `lost`: the question was withdrawn, or the hasher is gone. */
 export type Answer = Outcome | { readonly kind: "lost" };
 
-/** What is kept by an info hash, or that the hasher was lost before it could say. */
+/** What the store has for an info hash; `lost`: the hasher went before it answered. */
 export type Found =
   | { readonly kind: "place"; readonly place: Place }
   | { readonly kind: "none" }
   | { readonly kind: "lost" };
 
-export interface HashOptions {
+export interface HashRequest {
   readonly urgent: boolean;
   readonly progress: (progress: HashProgress) => void;
-  /** Aborted when nobody wants it any more. */
+  /** Aborted to withdraw the question. */
   readonly signal: AbortSignal;
 }
 
-/** Somebody who hashes, or knows who does. Its promises never reject. */
+/** Its promises never reject. */
 export interface Hasher extends Disposable {
   /** Milliseconds until it can be asked; 0 is now. */
   readonly wait: number;
-  hash(job: Job, options: HashOptions): Promise<Answer>;
+  hash(job: Job, request: HashRequest): Promise<Answer>;
   find(infoHash: Uint8Array): Promise<Found>;
-  /** Undefined when the hasher was lost, too. */
+  /** Undefined when the store has none, and when the hasher was lost. */
   look(job: Job): Promise<Digested | undefined>;
   name(infoHash: Uint8Array, place: Place): Promise<void>;
   /** Undefined when the hasher was lost. */

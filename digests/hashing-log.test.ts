@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { formatLength, HashingLog } from "./hashing-log.ts";
+import { HashingLog } from "./hashing-log.ts";
 import { fileJob } from "./job.ts";
 
 const FACTS = { path: "/f", inode: 1n, size: 3 * 1024 ** 3, modified: 1n, changed: 1n };
@@ -50,15 +50,4 @@ test.each<[string, readonly (readonly [number, number])[], string[]]>([
   log.ended(job);
   log.ended(job);
   expect(lines).toEqual(expected);
-});
-
-test.each<[number, string]>([
-  [0, "0 bytes"],
-  [1023, "1023 bytes"],
-  [1024, "1.0 KiB"],
-  [1536 * 1024, "1.5 MiB"],
-  [1024 ** 4, "1.0 TiB"],
-  [2 ** 62, "4096.0 PiB"],
-])("%d is %s", (bytes, expected) => {
-  expect(formatLength(bytes)).toBe(expected);
 });

@@ -1,17 +1,17 @@
-/** How far a long task is: one line that is redrawn on a terminal, lines now and then elsewhere. */
+/** How far `rangesrv hash` is: a bar redrawn ten times a second on a terminal, else a line every ten seconds. */
 
-import { formatLength } from "./hashing-log.ts";
+import { formatLength } from "./format-length.ts";
 
 export interface Progress {
   /** Bytes. */
   readonly done: number;
-  /** Bytes; more may be found than were counted. */
+  /** Bytes; `done` exceeds it when files came or grew after they were counted. */
   readonly total: number;
-  /** Since it began. */
+  /** Since the beginning. */
   readonly seconds: number;
 }
 
-/** Milliseconds between two redrawings, and between two lines. */
+/** Milliseconds. */
 const REDRAW_EVERY = 100;
 const LINE_EVERY = 10_000;
 
@@ -30,7 +30,7 @@ export function formatProgress({ done, total, seconds }: Progress): string {
   return `${amount}, ${percent} %, ${(rate / 1e6).toFixed(0)} MB/s${left}`;
 }
 
-/** The same behind a bar, no wider than a terminal of so many columns. */
+/** `[####....] ` and the text above, in less than `columns` columns. */
 export function formatBar(progress: Progress, columns: number): string {
   const text = formatProgress(progress);
   const room = Math.min(LONGEST_BAR, columns - text.length - 4);
@@ -51,32 +51,32 @@ function percentOf({ done, total }: Pick<Progress, "done" | "total">): number {
   return total > done ? Math.floor((100 * done) / total) : 100;
 }
 
-/** Shows progress as often as its reader can use it. */
 export class Meter {
+  readonly #print: (text: string) => void;
+  readonly #columns: number | undefined;
+  /** Milliseconds; the time of the last bar or line. */
   #shown: number;
   #drawn = false;
 
-  constructor(
-    readonly print: (text: string) => void,
-    /** Of the terminal; undefined when it is none. */
-    readonly columns: number | undefined,
-    now: number,
-  ) {
+  /** `columns` of the terminal; undefined: output goes elsewhere. `now` in milliseconds. */
+  constructor(print: (text: string) => void, columns: number | undefined, now: number) {
+    this.#print = print;
+    this.#columns = columns;
     this.#shown = now;
   }
 
   /** `now` in milliseconds. */
   show(progress: Progress, now: number): void {
-    if (now - this.#shown < (this.columns === undefined ? LINE_EVERY : REDRAW_EVERY)) return;
+    if (now - this.#shown < (this.#columns === undefined ? LINE_EVERY : REDRAW_EVERY)) return;
     this.#shown = now;
-    if (this.columns === undefined) return this.print(`${formatProgress(progress)}\n`);
+    if (this.#columns === undefined) return this.#print(`${formatProgress(progress)}\n`);
     this.#drawn = true;
-    this.print(`${CLEAR}${formatBar(progress, this.columns)}`);
+    this.#print(`${CLEAR}${formatBar(progress, this.#columns)}`);
   }
 
-  /** Makes room for another line. */
+  /** Removes the bar, before a log line. */
   clear(): void {
-    if (this.#drawn) this.print(CLEAR);
+    if (this.#drawn) this.#print(CLEAR);
     this.#drawn = false;
   }
 }

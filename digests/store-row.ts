@@ -1,6 +1,7 @@
 /**
- * A row of digests as it is written and read: what its values are, how long each must
- * be for a job, and the seal over them. The database may be anybody's.
+ * A row of digests: its values, how long each must be for a job, and the seal over
+ * them. Any program may have written the database, so a value is read only when it has
+ * the right type and length.
  */
 
 import { type Digested, type Job, keyOf, lengthOf } from "./job.ts";
@@ -16,13 +17,13 @@ export interface Row {
   readonly used: number;
 }
 
-/** A row whose values have the lengths that a job's have: no other is ever read. */
+/** Selects the row of a job, if its values have the lengths that {@link lengthsOf} tells. */
 export const OF_JOB = `FROM digest WHERE key = $key AND typeof(sha256) = 'blob'
   AND typeof(sha1_pieces) = 'blob' AND typeof(sha256_pieces) = 'blob' AND typeof(seal) = 'blob'
   AND length(sha256) = $sha256 AND length(sha1_pieces) = $sha1Pieces
   AND length(sha256_pieces) = $sha256Pieces AND length(seal) = 32`;
 
-/** A job's key, and the bytes of its digests. */
+/** A job's key, and how many bytes its digests have. */
 export function lengthsOf(job: Job) {
   const length = lengthOf(job);
   const isFile = job.kind === "file";
@@ -54,7 +55,7 @@ export function write(job: Job, digested: Digested, used: number): Row {
   return { ...unsealed, seal: sealOf(unsealed), used };
 }
 
-/** As SQLite's parameters are written. */
+/** A row as SQLite's named parameters. */
 export function named(row: Row & { readonly path: string }) {
   const { key, path, sha256, sha1_pieces, sha256_pieces, seal, used } = row;
   return {
@@ -73,7 +74,7 @@ export function read(row: Row, job: Job): Digested {
   return { kind: "file", digests: { completeLength, sha256, ...pieces } };
 }
 
-/** Whether the values are those that were written. */
+/** Whether the values are as they were written. */
 export function isSealed(row: Row): boolean {
   return Buffer.from(sealOf(row)).equals(row.seal);
 }
@@ -88,6 +89,7 @@ function sealOf(row: Omit<Row, "seal" | "used">): Uint8Array {
   return hasher.digest();
 }
 
+/** The names of a place; undefined when the text isn't a list of names. */
 export function parseSegments(text: string): readonly string[] | undefined {
   try {
     const parsed: unknown = JSON.parse(text);
@@ -100,7 +102,7 @@ export function parseSegments(text: string): readonly string[] | undefined {
   }
 }
 
-/** Whether a name can be one of a path: the database may be anybody's. */
+/** Whether a name can't lead out of the root. */
 function isName(name: string): boolean {
   return name !== "" && name !== "." && name !== ".." && !/[/\0]/.test(name);
 }

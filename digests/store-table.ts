@@ -1,14 +1,15 @@
 /**
- * Digests in one SQLite database, by the versions they are of, and the info hashes
- * of the torrents that were made of them: two names of one file share its digests.
+ * The store's SQLite database: digests by job, and info hashes of the torrents made of
+ * them. Two names of one file share its digests.
  *
- * Rows that a request asked for stay longest: those that were made beforehand make
- * room first, then those asked for least recently. Every row is sealed with a digest
- * of its own, since SQLite doesn't notice when the disk changes a byte within a value.
+ * When it is full, rows that a crawl wrote are removed first, then those that requests
+ * asked for least recently. Every row carries a SHA-256 of its values, since SQLite
+ * doesn't notice when the disk changes a byte within a value.
  */
 
 import { constants, Database, SQLiteError } from "bun:sqlite";
 import type { Digested, Job, Place } from "./job.ts";
+import { Damaged, isDamage } from "./store-damage.ts";
 import {
   isSealed,
   lengthsOf,
@@ -20,10 +21,13 @@ import {
   write,
 } from "./store-row.ts";
 
-/** "rsdg": what this database is for, in the place where `file` looks for it. */
+/** "rsdg", which `file` shows as the application id. */
 const APPLICATION = 0x72736467;
 
-/** A database with any other is begun anew. `used`: milliseconds since 1970; 0 is not yet. */
+/**
+ * A database with another schema is damaged. `used`: when a request asked last, in
+ * milliseconds since 1970; 0: never.
+ */
 const SCHEMA = [
   `CREATE TABLE digest (
     key BLOB PRIMARY KEY NOT NULL,
@@ -44,46 +48,33 @@ const SCHEMA = [
   "CREATE INDEX torrent_key ON torrent (key)",
 ];
 
-/** Milliseconds that another process may take to write before this one gives up. */
+/** Milliseconds to wait while another process writes. */
 const PATIENCE = 5_000;
-/** Bytes of the log beside the database, when nothing is being written. */
+/** Bytes that SQLite's log is cut to when nothing is being written. */
 const LOG_BYTES = 4 * 1024 * 1024;
-/** Milliseconds; a use within them isn't noted again, so that reading seldom writes. */
+/** Milliseconds; `used` is written at most once in this time, so that reading seldom writes. */
 const NOTED_EVERY = 3_600_000;
-/** Characters of a place as text: a path has 4096 bytes, and JSON six for the worst of them. */
+/** Characters of a place as JSON: a path has up to 4096 bytes, each up to six characters. */
 const LONGEST_PLACE = 32_768;
-/** Bytes that a row takes besides its digests, about: names, numbers, half-filled pages. */
+/** Bytes that a row takes besides its digests, about: path, numbers, half-filled pages. */
 const OVERHEAD = 8_192;
 
-/** The database isn't ours, or not what we wrote. */
-export class Damaged extends Error {}
-
-/** Whether a failure means that the database can't be trusted any more. */
-export function isDamage(error: unknown): boolean {
-  if (error instanceof Damaged) return true;
-  return (
-    error instanceof SQLiteError &&
-    /^SQLITE_(?:CORRUPT|NOTADB|ERROR|MISMATCH)/.test(error.code ?? "")
-  );
-}
-
-/** Who wants digests kept: a request, or whoever makes those of a tree beforehand. */
+/** Whether a request asked for the digests, or a crawl made them beforehand. */
 export type Keeping = "asked" | "beforehand";
 
 const FIRST_TO_GO = "rowid = (SELECT rowid FROM digest ORDER BY used, rowid LIMIT 1)";
 
-/** Methods throw SQLiteError, and Damaged when a row isn't as it was written. */
+/** Its methods throw SQLiteError and Damaged. */
 export class DigestTable implements Disposable {
+  /** Bytes that the rows may take. */
+  readonly limit: number;
   readonly #database: Database;
+  readonly #now: () => number;
 
-  /** Opens the database at `path`, an empty file or one that it made before. */
-  constructor(
-    path: string,
-    /** Bytes that the rows may take. */
-    readonly limit: number,
-    /** Milliseconds since 1970. */
-    readonly now: () => number,
-  ) {
+  /** Opens the database at `path`, which may be an empty file; `now` in milliseconds since 1970. */
+  constructor(path: string, limit: number, now: () => number) {
+    this.limit = limit;
+    this.#now = now;
     const flags = constants.SQLITE_OPEN_READWRITE | constants.SQLITE_OPEN_NOFOLLOW;
     this.#database = new Database(path, flags);
     try {
@@ -114,7 +105,7 @@ export class DigestTable implements Disposable {
     }
   }
 
-  /** Readers then don't wait for a writer. Another process that just opened it too may do this. */
+  /** Readers then don't wait for a writer. When the database is busy, the other process does this. */
   #writeAhead(): void {
     try {
       this.#database.run("PRAGMA journal_mode = WAL");
@@ -123,12 +114,11 @@ export class DigestTable implements Disposable {
     }
   }
 
-  /** Whether digests of a job are kept. */
   has(job: Job): boolean {
     return this.#database.query(`SELECT 1 ${OF_JOB}`).get(lengthsOf(job)) !== null;
   }
 
-  /** What is kept of a job; `asked`: a request wants it. */
+  /** Digests of a job; `asked`: a request wants them. */
   find(job: Job, asked = true): Digested | undefined {
     const row = this.#database
       .query<Row, ReturnType<typeof lengthsOf>>(
@@ -136,14 +126,12 @@ export class DigestTable implements Disposable {
       )
       .get(lengthsOf(job));
     if (row === null) return undefined;
-    if (!isSealed(row)) {
-      throw new Damaged("a row isn't as it was written");
-    }
+    if (!isSealed(row)) throw new Damaged("a row isn't as it was written");
     if (asked) this.#note(row);
     return read(row, job);
   }
 
-  /** What a swarm knows by this hash. */
+  /** The job that has this info hash (20 bytes), and its place in the tree. */
   findPlace(infoHash: Uint8Array): Place | undefined {
     const row = this.#database
       .query<{ key: Uint8Array; segments: string }, [Uint8Array]>(
@@ -155,9 +143,9 @@ export class DigestTable implements Disposable {
     return row === null || segments === undefined ? undefined : { key: row.key, segments };
   }
 
-  /** Keeps what came of a job, in place of what was kept of its path before. */
+  /** Stores digests in place of those of another version at the same path. */
   keep(job: Job, digested: Digested, keeping: Keeping = "asked"): void {
-    const row = write(job, digested, keeping === "asked" ? this.now() : 0);
+    const row = write(job, digested, keeping === "asked" ? this.#now() : 0);
     this.#database
       .transaction(() => {
         this.#drop("path = ?", job.path);
@@ -172,7 +160,7 @@ export class DigestTable implements Disposable {
       .immediate();
   }
 
-  /** Keeps that the torrent of a job that is kept has this hash (20 bytes). */
+  /** Stores an info hash (20 bytes), if the digests of its job are stored. */
   name(infoHash: Uint8Array, { key, segments }: Place): void {
     const text = JSON.stringify(segments);
     if (text.length > LONGEST_PLACE) return;
@@ -181,7 +169,7 @@ export class DigestTable implements Disposable {
       .run(infoHash, text, key);
   }
 
-  /** Whether a torrent is known that was made of a job at this place. */
+  /** Whether an info hash is stored for this job and place. */
   isNamed({ key, segments }: Place): boolean {
     return (
       this.#database
@@ -190,13 +178,13 @@ export class DigestTable implements Disposable {
     );
   }
 
-  /** Whether digests of a job can be kept without another row's making room. */
+  /** Whether digests of a job fit without removing others. */
   hasRoomFor(job: Job): boolean {
     const { $sha256, $sha1Pieces, $sha256Pieces } = lengthsOf(job);
-    return this.bytes + $sha256 + $sha1Pieces + $sha256Pieces + OVERHEAD <= this.limit;
+    return this.#bytes + $sha256 + $sha1Pieces + $sha256Pieces + OVERHEAD <= this.limit;
   }
 
-  /** Keys and paths of files, some at a time, in an order of their own; `after` is the last of those before. */
+  /** The next 100 files behind the row `after`. */
   files(
     after: number,
   ): { readonly row: number; readonly key: Uint8Array; readonly path: string }[] {
@@ -213,13 +201,8 @@ export class DigestTable implements Disposable {
     this.#database.transaction(() => this.#drop("key = ?", key)).immediate();
   }
 
-  /** Rows kept. */
-  get count(): number {
-    return this.#number("SELECT count(*) FROM digest");
-  }
-
-  /** Bytes taken, free pages aside. */
-  get bytes(): number {
+  /** Bytes taken, without free pages. */
+  get #bytes(): number {
     const pages = this.#pragma("page_count") - this.#pragma("freelist_count");
     return pages * this.#pragma("page_size");
   }
@@ -232,27 +215,23 @@ export class DigestTable implements Disposable {
   }
 
   #makeRoom(): void {
-    while (this.bytes > this.limit) if (this.#drop(FIRST_TO_GO) === 0) return;
+    while (this.#bytes > this.limit) if (this.#drop(FIRST_TO_GO) === 0) return;
   }
 
   #note({ key, used }: Row): void {
-    const now = this.now();
+    const now = this.#now();
     if (now - used < NOTED_EVERY) return;
     try {
       this.#database.query("UPDATE digest SET used = ? WHERE key = ?").run(now, key);
     } catch (error) {
-      // What was read is right even when the disk takes no more.
+      // A full disk doesn't make the digests wrong.
       if (!(error instanceof SQLiteError) || isDamage(error)) throw error;
     }
   }
 
   #pragma(name: "application_id" | "page_count" | "freelist_count" | "page_size"): number {
-    return this.#number(`PRAGMA ${name}`);
-  }
-
-  #number(statement: string): number {
-    const row = this.#database.query<Record<string, number>, []>(statement).get();
-    if (row === null) throw new Damaged(`no answer to ${statement}`);
+    const row = this.#database.query<Record<string, number>, []>(`PRAGMA ${name}`).get();
+    if (row === null) throw new Damaged(`no answer to PRAGMA ${name}`);
     return Number(Object.values(row)[0]);
   }
 

@@ -1,44 +1,30 @@
 /**
- * Digests that outlive the process, in `digests.sqlite` below the state directory. It
- * is a cache: a database that is damaged or not ours is deleted and a new one begun.
- * What the disk doesn't take isn't kept. Nobody but this user may read or write it.
+ * Digests that outlive the process, in a database in the state directory. It is a cache:
+ * no method throws when the disk or the database fails. A failure is a log line, and
+ * nothing is found or stored. A damaged database, or one of another program or version,
+ * is deleted and begun anew.
  */
 
-import { SQLiteError } from "bun:sqlite";
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  fchmodSync,
-  fstatSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  realpathSync,
-  rmSync,
-  statfsSync,
-  statSync,
-} from "node:fs";
-import { join } from "node:path";
+import { lstatSync } from "node:fs";
 import { factsOf, identityOf } from "../files/identity.ts";
-import { errorCode } from "../os/error-code.ts";
 import { type Digested, fileJob, type Job, keyOf, type Place } from "./job.ts";
-import { Damaged, DigestTable, isDamage, type Keeping } from "./store-table.ts";
-
-/**
- * Bytes that the rows may take: a part of the disk, and on a small one what holds
- * 7 000 files of 1 GiB, which take 73 KiB each, or 900 000 small ones, 600 bytes each.
- */
-const PART_OF_DISK = 0.05;
-const LEAST = 512 * 1024 * 1024;
-
-const NAME = "digests.sqlite";
+import { codeOf, isDamage, reasonOf } from "./store-damage.ts";
+import {
+  databaseIn,
+  inodeOf,
+  isShared,
+  limitOn,
+  makeDatabase,
+  makeDirectory,
+  removeDatabase,
+} from "./store-file.ts";
+import { DigestTable, type Keeping } from "./store-table.ts";
 
 export interface StoreOptions {
-  /** The state directory; undefined keeps nothing. */
+  /** The state directory; undefined: nothing is stored. */
   readonly directory: string | undefined;
   readonly log: (line: string) => void;
-  /** Bytes of the database. */
+  /** Bytes that the rows may take; undefined: as the file system allows. */
   readonly limit?: number;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
@@ -50,10 +36,10 @@ export class DigestStore implements Disposable {
   readonly #limit: number | undefined;
   readonly #now: () => number;
   #path = "";
-  #disk: DigestTable | undefined;
-  /** Which file the disk's table is. */
+  #table: DigestTable | undefined;
+  /** Of the table's file: another process may have replaced it. */
   #inode: bigint | undefined;
-  /** What the disk said last, so that it is logged once. */
+  /** Code of the last failure, which is logged once. */
   #failure: string | undefined;
 
   constructor({ directory, log, limit, now = Date.now }: StoreOptions) {
@@ -62,7 +48,7 @@ export class DigestStore implements Disposable {
     this.#now = now;
     this.#directory = directory;
     if (directory === undefined) return;
-    this.#path = join(directory, NAME);
+    this.#path = databaseIn(directory);
     try {
       this.#open();
     } catch (error) {
@@ -70,63 +56,63 @@ export class DigestStore implements Disposable {
     }
   }
 
-  /** Where it is. */
+  /** Of the database. */
   get path(): string {
     return this.#path;
   }
 
   /** Bytes that the rows may take. */
   get limit(): number {
-    return this.#disk?.limit ?? 0;
+    return this.#table?.limit ?? 0;
   }
 
-  /** What is kept of a job; `asked`: a request wants it. */
+  /** Digests of a job; `asked`: a request wants them, so they are removed later than others. */
   find(job: Job, asked = true): Digested | undefined {
-    return this.#try((disk) => disk.find(job, asked));
+    return this.#try((table) => table.find(job, asked));
   }
 
   has(job: Job): boolean {
-    return this.#try((disk) => disk.has(job)) ?? false;
+    return this.#try((table) => table.has(job)) ?? false;
   }
 
-  /** What a swarm knows by this hash (20 bytes). */
+  /** The job that has this info hash (20 bytes), and its place in the tree. */
   findInfoHash(infoHash: Uint8Array): Place | undefined {
-    return this.#try((disk) => disk.findPlace(infoHash));
+    return this.#try((table) => table.findPlace(infoHash));
   }
 
-  /** Keeps that the torrent of a job that is kept has this hash. */
+  /** Stores the info hash of a job whose digests are stored. */
   name(infoHash: Uint8Array, place: Place): void {
-    this.#try((disk) => disk.name(infoHash, place));
+    this.#try((table) => table.name(infoHash, place));
   }
 
   isNamed(place: Place): boolean {
-    return this.#try((disk) => disk.isNamed(place)) ?? false;
+    return this.#try((table) => table.isNamed(place)) ?? false;
   }
 
-  /** Keeps what came of a job; a log line says why when the disk doesn't take it. */
+  /** Stores digests. False, after a log line, when that failed. */
   keep(job: Job, digested: Digested, keeping: Keeping = "asked"): boolean {
-    const kept = this.#try((disk) => {
-      disk.keep(job, digested, keeping);
+    const kept = this.#try((table) => {
+      table.keep(job, digested, keeping);
       return true;
     });
     if (kept) this.#failure = undefined;
     return kept ?? false;
   }
 
-  /** Whether digests of a job can be kept without another's making room; false, too, where none can be. */
+  /** Whether digests of a job fit without removing others. False when the store failed. */
   hasRoomFor(job: Job): boolean {
-    return this.#try((disk) => disk.hasRoomFor(job)) ?? false;
+    return this.#try((table) => table.hasRoomFor(job)) ?? false;
   }
 
-  /** Drops what is of files that are gone or have changed. `rest` is waited for now and then. */
+  /** Removes digests of files that are gone or have changed. Awaits `rest` after every 100 rows. */
   async sweep(rest: () => Promise<void>): Promise<void> {
     for (let after = 0; ;) {
-      const files = this.#try((disk) => disk.files(after)) ?? [];
+      const files = this.#try((table) => table.files(after)) ?? [];
       if (files.length === 0) return;
       for (const { row, key, path } of files) {
-        // Ours count up from 1. Others may be more than a number here can tell apart.
+        // SQLite numbers our rows from 1 up. A foreign row's number may exceed 2^53.
         if (row <= after) return;
-        if (!isStillOf(path, key)) this.#try((disk) => disk.drop(key));
+        if (!isStillOf(path, key)) this.#try((table) => table.drop(key));
         after = row;
       }
       await rest();
@@ -134,15 +120,15 @@ export class DigestStore implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#disk?.[Symbol.dispose]();
-    this.#disk = undefined;
+    this.#table?.[Symbol.dispose]();
+    this.#table = undefined;
   }
 
-  /** Once more on a new database when the one there turns out to be damaged. */
-  #try<T>(use: (disk: DigestTable) => T): T | undefined {
-    for (let attempt = 0; attempt < 2 && this.#disk !== undefined; attempt++) {
+  /** Uses the table, and a second time on a new database when the first was damaged. */
+  #try<T>(use: (table: DigestTable) => T): T | undefined {
+    for (let attempt = 0; attempt < 2 && this.#table !== undefined; attempt++) {
       try {
-        return use(this.#disk);
+        return use(this.#table);
       } catch (error) {
         this.#fail(error);
         if (!isDamage(error)) return undefined;
@@ -154,17 +140,12 @@ export class DigestStore implements Disposable {
   #open(): void {
     const directory = this.#directory;
     if (directory === undefined) return;
-    makeDirectory(directory);
-    const real = realpathSync.native(directory);
-    this.#path = join(real, NAME);
-    // The sticky bit, which /tmp has, keeps what is there its owner's.
-    if ((statSync(real).mode & 0o1002) === 0o2) {
-      this.#log(`everybody can replace the digests in ${real}`);
-    }
-    for (const suffix of ["-wal", "-shm"]) makePrivate(this.#path + suffix, 0);
-    makePrivate(this.#path, constants.O_CREAT);
+    const real = makeDirectory(directory);
+    this.#path = databaseIn(real);
+    if (isShared(real)) this.#log(`everybody can replace the digests in ${real}`);
+    makeDatabase(this.#path);
     this.#inode = inodeOf(this.#path);
-    this.#disk = new DigestTable(this.#path, this.#limit ?? limitOf(real), this.#now);
+    this.#table = new DigestTable(this.#path, this.#limit ?? limitOn(real), this.#now);
   }
 
   #fail(error: unknown): void {
@@ -182,54 +163,18 @@ export class DigestStore implements Disposable {
     try {
       if (this.#inode === undefined || this.#inode === inodeOf(this.#path)) {
         this.#log(`${this.#path} is ${reasonOf(damage)}; beginning a new one`);
-        for (const suffix of ["-wal", "-shm", ""]) rmSync(this.#path + suffix, { force: true });
+        removeDatabase(this.#path);
       }
       this.#open();
     } catch (error) {
-      // What is damaged as soon as it is made won't be better the next time.
+      // A new database that is damaged at once will be damaged again: give up.
       if (!isDamage(error)) return this.#fail(error);
       this.#log(`cannot keep digests in ${this.#path} (${reasonOf(error)})`);
     }
   }
 }
 
-function limitOf(directory: string): number {
-  const { bsize, blocks } = statfsSync(directory);
-  return Math.max(LEAST, PART_OF_DISK * bsize * blocks);
-}
-
-/** Makes the state directory for this user alone, whatever the umask. */
-function makeDirectory(directory: string): void {
-  const made = mkdirSync(directory, { recursive: true, mode: 0o700 });
-  if (made !== undefined) chmodSync(directory, 0o700);
-}
-
-/** O_NOFOLLOW: the database isn't written to where a link leads; O_NONBLOCK: a FIFO hangs nobody. */
-const PRIVATE = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
-
-/** Makes sure that a file is this user's alone; with O_CREAT in `flags` that there is one. */
-function makePrivate(path: string, flags: number): void {
-  let descriptor: number;
-  try {
-    descriptor = openSync(path, PRIVATE | flags, 0o600);
-  } catch (error) {
-    const code = codeOf(error);
-    if (code === "ENOENT" && flags === 0) return;
-    if (code === "ELOOP") throw new Damaged("a link");
-    throw error;
-  }
-  try {
-    const stats = fstatSync(descriptor);
-    if (!stats.isFile()) throw new Damaged("no file");
-    if ((stats.mode & 0o777) !== 0o600 && stats.uid === process.getuid?.()) {
-      fchmodSync(descriptor, 0o600);
-    }
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-/** Whether the file whose digests are kept by `key` is still at `path`, unchanged. */
+/** Whether the file at `path` is still the version that `key` stands for. */
 function isStillOf(path: string, key: Uint8Array): boolean {
   try {
     const stats = lstatSync(path, { bigint: true });
@@ -238,21 +183,7 @@ function isStillOf(path: string, key: Uint8Array): boolean {
   } catch (error) {
     const code = codeOf(error);
     if (code === undefined) throw error;
-    // What can't be looked at now may be there again later.
+    // A file that can't be looked at now may be readable again later.
     return code !== "ENOENT" && code !== "ENOTDIR";
   }
-}
-
-function inodeOf(path: string): bigint | undefined {
-  return lstatSync(path, { bigint: true, throwIfNoEntry: false })?.ino;
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-/** Of a failure of the disk, or of SQLite. */
-function codeOf(error: unknown): string | undefined {
-  if (error instanceof SQLiteError) return error.code ?? `SQLite ${error.errno}`;
-  return errorCode(error);
 }
