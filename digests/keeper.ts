@@ -65,8 +65,7 @@ export class DigestKeeper implements Disposable {
 
   /** Of this version of a file, when they are in memory. */
   known(file: Identity): Digests | undefined {
-    const learned = this.#memory.find(fileJob(file));
-    return learned?.kind === "file" ? learned.digests : undefined;
+    return this.#memory.findFile(file);
   }
 
   /** Of this version of a file, when they are kept: nothing is read for it, and nothing started where none can be. */

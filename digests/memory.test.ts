@@ -52,8 +52,17 @@ test("Beyond the bound what was asked for least recently goes first; too large s
   memory.keep(c, learned(5_000));
   memory.keep(c, learned(6_000));
   memory.keep(d, learned(20_000));
-  expect({ left: jobs.map((job) => memory.find(job) !== undefined), bytes: memory.bytes }).toEqual({
-    left: [true, false, true, false],
-    bytes: 5_000 + 6_000 + 2 * 1032,
-  });
+  expect(jobs.map((job) => memory.find(job) !== undefined)).toEqual([true, false, true, false]);
+});
+
+test("The digests of a file are found by its version alone", () => {
+  const memory = new DigestMemory(1e6);
+  const digests = {
+    ...{ completeLength: 3, sha256: new Uint8Array(32), sha1Pieces: new Uint8Array(20) },
+    ...{ pieceLength: 65536, sha256Pieces: new Uint8Array(32), sha256PieceLength: 1048576 },
+  };
+  memory.keep(fileJob(FACTS), { kind: "file", digests });
+  memory.keep({ ...fileJob({ ...FACTS, path: "/folder" }), kind: "folder" }, learned(20));
+  const files = [FACTS, { ...FACTS, changed: 6n }, { ...FACTS, path: "/folder" }];
+  expect(files.map((file) => memory.findFile(file))).toEqual([digests, undefined, undefined]);
 });

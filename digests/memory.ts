@@ -1,8 +1,14 @@
-/** What was learned of jobs, in memory; what was asked for least recently makes room. */
+/**
+ * Digests in memory, up to a number of bytes. Those used least recently are dropped.
+ * The process that owns the hasher has one (keeper.ts), with failures of the disk in it,
+ * and each worker has a smaller one (swarm/desk.ts).
+ */
 
-import { type Digested, isSameJob, type Job } from "./job.ts";
+import type { Identity } from "../files/identity.ts";
+import type { Digests } from "../http/digest.ts";
+import { type Digested, fileJob, isSameJob, type Job } from "./job.ts";
 
-/** Digests, or that the disk failed at a time (milliseconds since 1970). */
+/** Digests, or a failure of the disk and its time (milliseconds since 1970). */
 export type Learned =
   Digested | { readonly kind: "unreadable"; readonly code: string; readonly since: number };
 
@@ -16,17 +22,14 @@ interface Entry {
 const OVERHEAD = 512;
 
 export class DigestMemory {
-  /** By path: of a path only what was learned last. */
+  readonly #limit: number;
+  /** By path: of two versions at one path the later is kept. */
   readonly #entries = new Map<string, Entry>();
   #bytes = 0;
 
-  constructor(
-    /** Bytes that it may take. */
-    readonly limit: number,
-  ) {}
-
-  get bytes(): number {
-    return this.#bytes;
+  /** `limit` in bytes. */
+  constructor(limit: number) {
+    this.#limit = limit;
   }
 
   find(job: Job): Learned | undefined {
@@ -37,14 +40,24 @@ export class DigestMemory {
     return entry.learned;
   }
 
+  /**
+   * Digests of a file, for every answer about it. It doesn't count as a use: noting one
+   * takes a microsecond, and a dropped file is found in the store again.
+   */
+  findFile(file: Identity): Digests | undefined {
+    const entry = this.#entries.get(file.path);
+    if (entry?.learned.kind !== "file" || !isSameJob(entry.job, fileJob(file))) return undefined;
+    return entry.learned.digests;
+  }
+
   keep(job: Job, learned: Learned): void {
     this.#forget(job.path);
     const bytes = bytesOf(job, learned);
-    if (bytes > this.limit) return;
+    if (bytes > this.#limit) return;
     this.#entries.set(job.path, { job, learned, bytes });
     this.#bytes += bytes;
     for (const oldest of this.#entries.keys()) {
-      if (this.#bytes <= this.limit) return;
+      if (this.#bytes <= this.#limit) return;
       this.#forget(oldest);
     }
   }

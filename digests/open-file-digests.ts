@@ -1,76 +1,72 @@
 /**
- * Digests on the path of every request, at the price of one lookup, and how far it is
- * gone for them: a plain answer carries what is known already, and reads no byte of a
- * file for it. Only a client that asks for digests makes somebody compute them.
+ * The digests of an open file, for every answer about it: taken from memory, and asked
+ * for at most once a second when they are not there. A plain request has no file read:
+ * only one that wants digests (a `Want-…` field) has them computed.
  */
 
 import type { Identity } from "../files/identity.ts";
 import type { OpenFile } from "../files/open-file.ts";
 import type { Digests } from "../http/digest.ts";
-import { fileJob } from "./job.ts";
-import { DigestMemory } from "./memory.ts";
 
 /**
- * - `known`: in memory
- * - `kept`: or in the state directory, which takes another process a moment
- * - `computed`: or else computed in the background
+ * Where digests may come from.
+ *
+ * - `known`: the memory of the process that owns the hasher
+ * - `kept`: or the state directory
+ * - `computed`: or the file, which is read in the background
  */
 export type Need = "known" | "kept" | "computed";
 
-/** Milliseconds between two questions about a file that has no digests yet. */
+export interface DigestSource {
+  /** From the memory of this process. */
+  knownDigests(file: Identity): Digests | undefined;
+  /** Asks for digests. They are known afterwards, if they can be had. */
+  digestsOf(file: Identity, need: Need): Digests | undefined | Promise<Digests | undefined>;
+}
+
+/** Milliseconds between two questions about a file. */
 const ASK_AGAIN = 1_000;
 
-/** Bytes of digests that whoever was asked may have forgotten, or has in another process. */
-const HELD = 16 * 1024 * 1024;
-
-/** What was asked about a file. An open file is one version, so that what was learned stays true. */
-interface Asked {
-  /** Held by a memory with a bound, here or where it was asked. */
-  known: WeakRef<Digests> | undefined;
+/** When to ask about an open file again. */
+interface Schedule {
   /** Milliseconds. */
   again: number;
+  /** Milliseconds; for digests to be computed. */
   computedAgain: number;
+  /** Since the last question: if they aren't any more, memory was short. */
+  wasKnown: boolean;
 }
 
 export class OpenFileDigests {
-  readonly #asked = new WeakMap<OpenFile, Asked>();
-  readonly #held = new DigestMemory(HELD);
+  readonly #source: DigestSource;
+  readonly #schedules = new WeakMap<OpenFile, Schedule>();
 
-  constructor(
-    /** Tells digests when they are known, at once or soon. */
-    readonly ask: (
-      file: Identity,
-      need: Need,
-    ) => Digests | undefined | Promise<Digests | undefined>,
-  ) {}
-
-  /** The digests of an open file, when they are known; `wanted`: they are to be computed else. */
-  of(file: OpenFile, wanted: boolean, now: number): Digests | undefined {
-    const asked = this.#asked.get(file);
-    const known = asked?.known?.deref();
-    if (known !== undefined) return known;
-    if (asked !== undefined && (wanted ? asked.computedAgain : asked.again) > now) return undefined;
-    const again = now + ASK_AGAIN;
-    const computedAgain = wanted ? again : (asked?.computedAgain ?? 0);
-    const next: Asked = { known: undefined, again, computedAgain };
-    this.#asked.set(file, next);
-    // The state directory is looked into once for a version, and when its digests were forgotten.
-    const look = asked === undefined || asked.known !== undefined ? "kept" : "known";
-    const { identity } = file;
-    const told = this.ask(identity, wanted ? "computed" : look);
-    if (!(told instanceof Promise)) return this.#learn(identity, next, told);
-    // When whoever was asked is gone, the next one is asked again.
-    void told.then(
-      (digests) => this.#learn(identity, next, digests),
-      () => {},
-    );
-    return undefined;
+  constructor(source: DigestSource) {
+    this.#source = source;
   }
 
-  #learn(file: Identity, asked: Asked, digests: Digests | undefined): Digests | undefined {
-    if (digests === undefined) return undefined;
-    asked.known = new WeakRef(digests);
-    this.#held.keep(fileJob(file), { kind: "file", digests });
-    return digests;
+  /** The digests, if they are known; else, if they are `wanted`, they are computed for a later request. */
+  of(file: OpenFile, wanted: boolean, now: number): Digests | undefined {
+    const { identity } = file;
+    const schedule = this.#schedules.get(file);
+    const known = this.#source.knownDigests(identity);
+    if (known !== undefined) {
+      if (schedule !== undefined) schedule.wasKnown = true;
+      return known;
+    }
+    if (schedule !== undefined && (wanted ? schedule.computedAgain : schedule.again) > now) {
+      return undefined;
+    }
+    const again = now + ASK_AGAIN;
+    const computedAgain = wanted ? again : (schedule?.computedAgain ?? 0);
+    this.#schedules.set(file, { again, computedAgain, wasKnown: false });
+    // The state directory is looked into once for a file, and when memory dropped its digests.
+    const isKept = schedule === undefined || schedule.wasKnown;
+    const need = wanted ? "computed" : isKept ? "kept" : "known";
+    const answer = this.#source.digestsOf(identity, need);
+    if (!(answer instanceof Promise)) return answer;
+    // A failure means that the other process is gone: its successor is asked in a second.
+    answer.catch(() => {});
+    return undefined;
   }
 }

@@ -54,7 +54,7 @@ export class SwarmAnswers {
   constructor(options: SwarmAnswersOptions) {
     this.#options = options;
     this.#vary = options.negotiate ? { vary: "Accept" } : {};
-    this.#digests = new OpenFileDigests((file, need) => options.desk.digestsOf(file, need));
+    this.#digests = new OpenFileDigests(options.desk);
   }
 
   /** The answer where `target` leads to no file; undefined when it asks for nothing of the swarm's. */

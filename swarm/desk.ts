@@ -1,5 +1,7 @@
 /** The swarm as a worker knows it: its supervisor's, at the other end of the line. */
 
+import { fileJob } from "../digests/job.ts";
+import { DigestMemory } from "../digests/memory.ts";
 import type { Need } from "../digests/open-file-digests.ts";
 import type { Identity } from "../files/identity.ts";
 import type { Digests } from "../http/digest.ts";
@@ -32,15 +34,25 @@ export type DeskTopics = {
 /** Milliseconds that a worker waits for its supervisor, which hashes nothing itself. */
 const LIMIT = 10_000;
 
+/** Bytes of digests in a worker's memory: its supervisor is asked once for a file, not for every request. */
+const MEMORY = 16 * 1024 * 1024;
+
 export class RemoteDesk implements SwarmDesk {
   readonly #line: Asker<DeskTopics>;
+  readonly #memory = new DigestMemory(MEMORY);
 
   constructor(line: Asker<DeskTopics>) {
     this.#line = line;
   }
 
-  digestsOf(file: Identity, need: Need): Promise<Digests | undefined> {
-    return this.#line.ask("digests", { file, need }, { limit: LIMIT });
+  knownDigests(file: Identity): Digests | undefined {
+    return this.#memory.findFile(file);
+  }
+
+  async digestsOf(file: Identity, need: Need): Promise<Digests | undefined> {
+    const digests = await this.#line.ask("digests", { file, need }, { limit: LIMIT });
+    if (digests !== undefined) this.#memory.keep(fileJob(file), { kind: "file", digests });
+    return digests;
   }
 
   document(

@@ -7,7 +7,7 @@ import { networkInterfaces } from "node:os";
 import { sep } from "node:path";
 import { HasherChild } from "../digests/hasher-child.ts";
 import { DigestKeeper } from "../digests/keeper.ts";
-import type { Need } from "../digests/open-file-digests.ts";
+import type { DigestSource, Need } from "../digests/open-file-digests.ts";
 import type { Identity } from "../files/identity.ts";
 import type { Root } from "../files/locate.ts";
 import type { Digests } from "../http/digest.ts";
@@ -43,9 +43,7 @@ import { Tracker } from "./tracker/tracker.ts";
 export type DocumentOutcome = MadeDocument | Undescribed;
 
 /** What requests ask of the swarm, in whichever process it is known. */
-export interface SwarmDesk {
-  /** Digests of a file when they are known, with as much effort as they are needed. */
-  digestsOf(file: Identity, need: Need): Digests | undefined | Promise<Digests | undefined>;
+export interface SwarmDesk extends DigestSource {
   /** `base` is the URL of this server without a path; `client` the address that asks. */
   document(
     target: DocumentTarget,
@@ -144,6 +142,10 @@ export class Origin implements SwarmDesk, Disposable {
       this.#announcer = new Announcer({ tracker, peerId, port, log, meet });
     }
     return port;
+  }
+
+  knownDigests(file: Identity): Digests | undefined {
+    return this.#keeper.known(file);
   }
 
   digestsOf(file: Identity, need: Need): Digests | undefined | Promise<Digests | undefined> {
