@@ -13,7 +13,7 @@ import { type Root } from "../files/locate.ts";
 import { segmentsBelow } from "../files/shared-content.ts";
 import { everyFileOnce, type Walked } from "../files/walk.ts";
 import { formatLength } from "./format-length.ts";
-import type { Answer } from "./hasher.ts";
+import type { Answer } from "./hasher-questions.ts";
 import { type Digested, fileJob, isSettled, isTooLarge, type Job, keyOf } from "./job.ts";
 import type { DigestStore } from "./store.ts";
 

@@ -1,9 +1,10 @@
-/** What is asked of a hasher, of one that answers when the test says so, by a clock of the test's. */
+/** Which jobs are at the hasher. The test decides when the hasher answers, and what time it is. */
 
 import { expect, test } from "bun:test";
-import { Demand, type Wanted } from "./demand.ts";
-import type { Answer, HashRequest } from "./hasher.ts";
+import { Demand } from "./demand.ts";
+import type { Answer, HashRequest } from "./hasher-questions.ts";
 import { fileJob, type Job, type Outcome } from "./job.ts";
+import type { WantedJob } from "./wanted-job.ts";
 
 const MIB = 1024 * 1024;
 const SECOND = 1000;
@@ -51,7 +52,7 @@ function start() {
       if (question.path === path) question.progress({ done, rate });
     }
   }
-  /** Has it wanted and not answered: seconds after which to ask again, or `kept` when it is. */
+  /** Asks for a job, and returns the percent and seconds that its client is told. */
   function want(job: Job, client?: string): unknown {
     const wanted = demand.want(job, client);
     return said(wanted.kind === "wanted" ? demand.pending(wanted) : wanted);
@@ -63,7 +64,7 @@ function said(pending: ReturnType<Demand["pending"]>): unknown {
   return pending.kind === "pending" ? `${pending.percent} % ${pending.retryAfter} s` : pending;
 }
 
-function isWanted(found: ReturnType<Demand["want"]>): Wanted {
+function isWanted(found: ReturnType<Demand["want"]>): WantedJob {
   if (found.kind !== "wanted") throw new Error("It was refused");
   return found;
 }
@@ -169,7 +170,7 @@ test("Retry-After follows the rate, and what is read before", () => {
   ]).toEqual(["0 % 3 s", "16 % 10 s", "0 % 4 s", "16 % 13 s", "0 % 60 s"]);
 });
 
-test("One client has so many jobs, whoever asks for them too, and others have theirs", async () => {
+test("One client has 16 jobs, also when others ask for the same, and others have theirs", async () => {
   const { want, asked, answer } = start();
   const ask = (path: string, client?: string) => want(jobOf(path, 400e6), client);
   for (let n = 0; n < 16; n++) ask(`${n}`, "greedy");

@@ -1,69 +1,37 @@
 /**
- * The jobs that a hasher is asked for, and for how long. A client that was told to ask
- * again keeps its job alive by asking; a job that nobody asked for again is withdrawn.
- * What one client can have waiting is bounded, and what all can.
+ * Which jobs the keeper has at the hasher, and for how long. A client that was told to
+ * ask again keeps its job there by asking again in time; else the job is withdrawn. One
+ * client has a limit of jobs, and so have all clients together. At a limit a shorter job
+ * takes the place of the longest, and a longer one is refused for now.
  */
 
-import type { Answer, Hasher, HashProgress } from "./hasher.ts";
+import type { Answer, Hasher, HashProgress } from "./hasher-questions.ts";
 import { HashingLog } from "./hashing-log.ts";
 import { isSameJob, type Job, lengthOf } from "./job.ts";
 import { LONGEST_RETRY, pending, type Unobtained } from "./obtained.ts";
 import { bytesUntilDone } from "./reading-order.ts";
+import { lastRead, WantedJob } from "./wanted-job.ts";
 
 /** Files of all jobs together: two folders of the largest kind. */
 const MOST_FILES = 20_000;
-/** Jobs that somebody waits for, and of those the ones that one client asked for first. */
+/** Jobs that clients wait for, of all clients and of one. A job belongs to the client that asked first. */
 const MOST_JOBS = 1_000;
 const MOST_OF_CLIENT = 16;
 
-/** A job is kept for so many times the Retry-After that was given, and for so many milliseconds at least. */
+/** A job stays for this many times the Retry-After of its last answer, and at least for LEAST milliseconds. */
 const TIMES = 3;
 const LEAST = 60_000;
-/** Milliseconds between two looks for jobs that nobody asked for again. */
+/** Milliseconds between two looks for jobs to withdraw. */
 const SWEEP = 5_000;
 
-/** Bytes a second, until it is known better. */
+/** Bytes a second, until the hasher has measured. */
 const LIKELY_RATE = 200e6;
-
-interface Urgent {
-  readonly question: AbortController;
-  /** Who asked first. */
-  readonly client: string | undefined;
-  /** Milliseconds; when it is withdrawn. */
-  until: number;
-}
-
-/** A job that the hasher has. */
-export class Wanted {
-  readonly kind = "wanted";
-  readonly length: number;
-  /** Bytes read so far. */
-  done = 0;
-  /** The question that was asked when nobody waited. */
-  background: AbortController | undefined;
-  urgent: Urgent | undefined;
-  /** Told how the job ended. */
-  readonly waiting = new Set<(answer: Answer) => void>();
-
-  constructor(readonly job: Job) {
-    this.length = lengthOf(job);
-  }
-
-  get left(): number {
-    return this.length - this.done;
-  }
-
-  /** Whole percent, below 100. */
-  get percent(): number {
-    return Math.min(99, Math.floor((100 * this.done) / Math.max(1, this.length)));
-  }
-}
 
 export interface DemandOptions {
   readonly hasher: Hasher;
-  /** Told how a job ended, unless it was withdrawn. */
-  readonly ended: (wanted: Wanted, answer: Answer) => void;
-  /** For what is going on. */
+  /** Called when a job ended, unless it was withdrawn. */
+  readonly ended: (wanted: WantedJob, answer: Answer) => void;
+  /** Writes a log line. */
   readonly tell: (line: string) => void;
   /** Milliseconds. */
   readonly now?: () => number;
@@ -75,9 +43,9 @@ export class Demand implements Disposable {
   readonly #now: () => number;
   readonly #log: HashingLog;
   /** By path. */
-  readonly #wanted = new Map<string, Wanted>();
+  readonly #wanted = new Map<string, WantedJob>();
   #files = 0;
-  #inHand: Wanted | undefined;
+  #beingRead: WantedJob | undefined;
   /** Bytes a second. */
   #rate = LIKELY_RATE;
   #sweep: ReturnType<typeof setInterval> | undefined;
@@ -89,29 +57,29 @@ export class Demand implements Disposable {
     this.#log = new HashingLog(tell);
   }
 
-  /** Of all jobs. */
+  /** How many files the jobs at the hasher have. */
   get files(): number {
     return this.#files;
   }
 
   /** The job that is being read. */
-  get inHand(): Wanted | undefined {
-    return this.#inHand;
+  get beingRead(): WantedJob | undefined {
+    return this.#beingRead;
   }
 
-  find(job: Job): Wanted | undefined {
+  find(job: Job): WantedJob | undefined {
     const wanted = this.#wanted.get(job.path);
     return wanted !== undefined && isSameJob(wanted.job, job) ? wanted : undefined;
   }
 
-  /** Has a job read when nobody waits for another. */
+  /** Asks for a job that no client waits for: the hasher reads it when no urgent one is there. */
   begin(job: Job): void {
     const wanted = this.#add(job);
     wanted.background = this.#ask(wanted, false);
   }
 
-  /** Has a job read for `client`, who waits for it; or says when that may be asked for again. */
-  want(job: Job, client: string | undefined): Wanted | Unobtained {
+  /** Asks for a job that `client` waits for. At a limit it says when to ask again. */
+  want(job: Job, client: string | undefined): WantedJob | Unobtained {
     const found = this.find(job);
     if (found?.urgent !== undefined) return found;
     const own = this.#urgent().filter((one) => client && one.urgent?.client === client);
@@ -125,8 +93,8 @@ export class Demand implements Disposable {
     return wanted;
   }
 
-  /** How a job ended; undefined when that takes longer than so many milliseconds. */
-  async answer(wanted: Wanted, patience: number): Promise<Answer | undefined> {
+  /** How a job ended; undefined when it hasn't after `patience` milliseconds. */
+  async answer(wanted: WantedJob, patience: number): Promise<Answer | undefined> {
     const { promise, resolve } = Promise.withResolvers<Answer | undefined>();
     const timer = setTimeout(resolve, patience, undefined);
     wanted.waiting.add(resolve);
@@ -136,15 +104,15 @@ export class Demand implements Disposable {
     return answer;
   }
 
-  /** What is said of a job that isn't done; whoever is told so has time to ask again. */
-  pending(wanted: Wanted): Unobtained {
-    const said = pending(wanted.percent, this.#seconds(wanted));
-    const stay = said.kind === "pending" ? TIMES * 1000 * said.retryAfter : 0;
+  /** The answer to a client whose job isn't done. The job stays until the client had time to ask again. */
+  pending(wanted: WantedJob): Unobtained {
+    const answer = pending(wanted.percent, this.#seconds(wanted));
+    const stay = answer.kind === "pending" ? TIMES * 1000 * answer.retryAfter : 0;
     if (wanted.urgent) wanted.urgent.until = this.#now() + Math.max(LEAST, stay);
-    return said;
+    return answer;
   }
 
-  /** Withdraws what nobody has asked for again. */
+  /** Withdraws the jobs that no client has asked for again in time. */
   withdraw(): void {
     const now = this.#now();
     const urgent = this.#urgent();
@@ -164,17 +132,17 @@ export class Demand implements Disposable {
     for (const wanted of this.#wanted.values()) this.#remove(wanted);
   }
 
-  #add(job: Job): Wanted {
-    // The hasher would find another version in its place by itself, but later.
+  #add(job: Job): WantedJob {
+    // The earlier job at this path is of an older version. The hasher would notice later.
     const replaced = this.#wanted.get(job.path);
     if (replaced !== undefined) this.#answered(replaced, { kind: "changed" });
-    const wanted = new Wanted(job);
+    const wanted = new WantedJob(job);
     this.#wanted.set(job.path, wanted);
     this.#files += job.files.length;
     return wanted;
   }
 
-  #ask(wanted: Wanted, urgent: boolean): AbortController {
+  #ask(wanted: WantedJob, urgent: boolean): AbortController {
     const question = new AbortController();
     const { signal } = question;
     const progress = (told: HashProgress) => this.#progressed(wanted, told);
@@ -184,32 +152,32 @@ export class Demand implements Disposable {
     return question;
   }
 
-  #answered(wanted: Wanted, answer: Answer): void {
+  #answered(wanted: WantedJob, answer: Answer): void {
     if (this.#wanted.get(wanted.job.path) !== wanted) return;
     this.#ended(wanted, answer);
     this.#remove(wanted, answer);
   }
 
-  #remove(wanted: Wanted, answer: Answer = { kind: "lost" }): void {
+  #remove(wanted: WantedJob, answer: Answer = { kind: "lost" }): void {
     this.#wanted.delete(wanted.job.path);
     this.#files -= wanted.job.files.length;
-    if (this.#inHand === wanted) this.#inHand = undefined;
+    if (this.#beingRead === wanted) this.#beingRead = undefined;
     this.#log.ended(wanted.job);
     wanted.background?.abort();
     wanted.urgent?.question.abort();
     for (const tell of wanted.waiting) tell(answer);
   }
 
-  #progressed(wanted: Wanted, { done, rate }: HashProgress): void {
+  #progressed(wanted: WantedJob, { done, rate }: HashProgress): void {
     if (this.#wanted.get(wanted.job.path) !== wanted) return;
     this.#rate = rate ?? this.#rate;
-    this.#inHand = wanted;
+    this.#beingRead = wanted;
     wanted.done = done;
     this.#log.progressed(wanted.job, wanted.percent, this.#now());
   }
 
-  /** Whether there is room for a job that somebody waits for, and is `found` when it was begun. */
-  #makeRoom(job: Job, found: Wanted | undefined): boolean {
+  /** Makes room for an urgent job; false at a limit. `found`: it is at the hasher already, in the background. */
+  #makeRoom(job: Job, found: WantedJob | undefined): boolean {
     const files = found === undefined ? job.files.length : 0;
     for (;;) {
       const urgent = this.#urgent();
@@ -220,34 +188,21 @@ export class Demand implements Disposable {
     }
   }
 
-  /**
-   * Puts the one of `others` that is read last out of the way of a job that somebody
-   * waits for; false when that has as much to read: a short job is never refused
-   * because of long ones.
-   */
-  #displace(others: readonly Wanted[], job: Job): boolean {
-    const last = lastOf(others);
+  /** Withdraws the one of `others` that is read last; false when that is urgent and no longer than `job`. */
+  #displace(others: readonly WantedJob[], job: Job): boolean {
+    const last = lastRead(others);
     if (last === undefined) return false;
     if (last.urgent !== undefined && last.left <= lengthOf(job)) return false;
     this.#remove(last);
     return true;
   }
 
-  #urgent(): Wanted[] {
+  #urgent(): WantedJob[] {
     return [...this.#wanted.values()].filter(({ urgent }) => urgent !== undefined);
   }
 
-  /** Until a job is likely done, with all that comes before it. */
-  #seconds(wanted: Wanted): number {
+  /** Seconds until a job is likely done. */
+  #seconds(wanted: WantedJob): number {
     return bytesUntilDone(wanted, this.#urgent()) / this.#rate;
   }
-}
-
-/** The one that is read last. */
-function lastOf(all: readonly Wanted[]): Wanted | undefined {
-  const idle = all.filter(({ urgent }) => urgent === undefined);
-  return (idle.length > 0 ? idle : all).reduce<Wanted | undefined>(
-    (last, one) => (last === undefined || one.left >= last.left ? one : last),
-    undefined,
-  );
 }

@@ -4,18 +4,18 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { identityAt, settle, temporaryDirectory } from "../test/site.ts";
-import { HasherChild, type HasherOptions } from "./hasher-child.ts";
+import { isRunning, WatchedHasher } from "../test/watched-hasher.ts";
+import type { HasherOptions } from "./hasher-child.ts";
 import { fileJob, type Job } from "./job.ts";
 
 setDefaultTimeout(30_000);
 
 const LINUX = process.platform === "linux";
-const HASHER = [process.execPath, join(import.meta.dir, "..", "test", "hasher.ts")];
 
 function start(options: Partial<HasherOptions> = {}) {
   const lines: string[] = [];
   const log = (line: string) => void lines.push(line);
-  const hasher = new HasherChild({ command: HASHER, directory: undefined, log, ...options });
+  const hasher = new WatchedHasher({ directory: undefined, log, ...options });
   return { hasher, lines, [Symbol.dispose]: () => hasher[Symbol.dispose]() };
 }
 
@@ -34,7 +34,7 @@ function endless(): Job {
 }
 
 /** Asks for a job; `begun` tells whether the hasher took it in hand. */
-function ask(hasher: HasherChild, job = endless()) {
+function ask(hasher: WatchedHasher, job = endless()) {
   const controller = new AbortController();
   const { promise, resolve } = Promise.withResolvers<true>();
   const { signal } = controller;
@@ -44,7 +44,7 @@ function ask(hasher: HasherChild, job = endless()) {
 }
 
 /** The same until it is in hand: on a busy machine a start may take longer than the silence here. */
-async function begin(hasher: HasherChild) {
+async function begin(hasher: WatchedHasher) {
   for (;;) {
     const asked = ask(hasher);
     if (await asked.begun) return asked;
@@ -84,7 +84,7 @@ test("A program that hangs in what it was asked has said so before", async () =>
 });
 
 test("A program that ends at once is started later and later", async () => {
-  using started = start({ command: program("process.exit(3)"), delay: 1 });
+  using started = start({ command: program("process.exit(3)"), delay: 100 });
   const { hasher, lines } = started;
   const answers: unknown[] = [];
   for (let n = 0; n < 3; n++) {
@@ -94,7 +94,7 @@ test("A program that ends at once is started later and later", async () => {
   }
   expect({ answers, lines: lines.map((line) => line.replace(/\d+/, "PID")) }).toEqual({
     answers: Array.from({ length: 3 }, () => [{ kind: "lost" }, "lost"]).flat(),
-    lines: [0.001, 0.002, 0.004].map(
+    lines: [0.1, 0.2, 0.4].map(
       (seconds) => `hasher PID ended with code 3; starting none for ${seconds} s`,
     ),
   });
@@ -118,4 +118,26 @@ test("A failure that the hasher reports is a line, and lost; it goes on", async 
       "cannot look up an info hash: Error: no memory",
     ],
   });
+});
+
+test.if(LINUX)("A hasher ends when its parent is gone", async () => {
+  const script = `
+    import { fileJob } from "${join(import.meta.dir, "job.ts")}";
+    import { identityAt } from "${join(import.meta.dir, "../test/site.ts")}";
+    import { WatchedHasher } from "${join(import.meta.dir, "../test/watched-hasher.ts")}";
+    const hasher = new WatchedHasher({ log() {} });
+    const progress = () => process.stdout.write(String(hasher.pid) + " ");
+    const { signal } = new AbortController();
+    const job = fileJob(identityAt(process.argv[1]));
+    await hasher.hash(job, { urgent: false, progress, signal });
+  `;
+  await using parent = Bun.spawn([process.execPath, "-e", script, endless().path], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const reader = parent.stdout.getReader();
+  const { value } = await reader.read();
+  const pid = Number.parseInt(new TextDecoder().decode(value));
+  parent.kill("SIGKILL");
+  while (isRunning(pid)) await new Promise(setImmediate);
+  expect(pid).toBeGreaterThan(1);
 });

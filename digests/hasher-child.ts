@@ -7,7 +7,7 @@
 import { thisProgram } from "../os/itself.ts";
 import { Asker, NoAnswer, type ToAnswerer, type ToAsker } from "../os/line.ts";
 import { hasherEnvironment } from "./hasher-main.ts";
-import type { Answer, Found, Hasher, HasherTopics, HashRequest, Tree } from "./hasher.ts";
+import type { Answer, Found, Hasher, HasherTopics, HashRequest, Tree } from "./hasher-questions.ts";
 import type { Digested, Job, Place } from "./job.ts";
 
 /** Milliseconds without a question after which it is ended. */
@@ -53,11 +53,6 @@ export class HasherChild implements Hasher {
   constructor(options: HasherOptions) {
     this.#options = options;
     this.#delay = options.delay ?? DELAY;
-  }
-
-  /** Of the process, while there is one. */
-  get pid(): number | undefined {
-    return this.#child?.pid;
   }
 
   get wait(): number {

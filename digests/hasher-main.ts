@@ -1,7 +1,7 @@
 /**
  * The hasher's process: the same executable, started by hasher-child.ts with one
  * environment variable. It owns the store and the queue of jobs, and answers the
- * questions of hasher.ts. Serving processes read no file for a digest.
+ * questions of hasher-questions.ts. Serving processes read no file for a digest.
  */
 
 import { setPriority } from "node:os";
@@ -10,7 +10,7 @@ import { errorCode } from "../os/error-code.ts";
 import { environmentFor, startedAs } from "../os/itself.ts";
 import { Answerer, type Exchange, type ToAnswerer, type ToAsker } from "../os/line.ts";
 import { crawl, type InfoHashOf } from "./crawl.ts";
-import type { Answer, HasherTopics, Tree } from "./hasher.ts";
+import type { Answer, HasherTopics, Tree } from "./hasher-questions.ts";
 import type { Job } from "./job.ts";
 import { HashQueue } from "./queue.ts";
 import { DigestStore } from "./store.ts";

@@ -1,30 +1,22 @@
 /** Digests as a serving process asks for them, of a real hasher. */
 
 import { expect, setDefaultTimeout, test } from "bun:test";
-import {
-  appendFileSync,
-  openSync,
-  renameSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
+import { appendFileSync, openSync, renameSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Identity } from "../files/identity.ts";
 import { OpenFile } from "../files/open-file.ts";
 import { offsetBytes, settle, temporaryDirectory, writeSettled } from "../test/site.ts";
-import { HasherChild, type HasherOptions } from "./hasher-child.ts";
-import { fileJob, keyOf } from "./job.ts";
+import { isRunning, WatchedHasher } from "../test/watched-hasher.ts";
+import type { HasherOptions } from "./hasher-child.ts";
+import { fileJob, type Job, keyOf } from "./job.ts";
 import { DigestKeeper, type KeeperOptions } from "./keeper.ts";
 
 setDefaultTimeout(30_000);
 
-const HASHER = [process.execPath, join(import.meta.dir, "..", "test", "hasher.ts")];
-
 function startKeeper(options: Partial<KeeperOptions & HasherOptions> = {}) {
   const lines: string[] = [];
   const log = (line: string) => void lines.push(line);
-  const hasher = new HasherChild({ command: HASHER, directory: undefined, log, ...options });
+  const hasher = new WatchedHasher({ directory: undefined, log, ...options });
   const kept = options.directory !== undefined;
   const keeper = new DigestKeeper({ hasher, kept, tell: log, ...options });
   return { keeper, hasher, lines, [Symbol.dispose]: () => keeper[Symbol.dispose]() };
@@ -41,6 +33,10 @@ function sha256(bytes: Uint8Array): string {
 
 function hex(bytes: Uint8Array | undefined): string | undefined {
   return bytes && Buffer.from(bytes).toString("hex");
+}
+
+function folderJob(path: string, files: readonly Identity[], pieceLength: number): Job {
+  return { kind: "folder", path, files, pieceLength };
 }
 
 /** A file of so many bytes that takes no space, and too long to be hashed while a test runs. */
@@ -68,7 +64,7 @@ test("A file's digests are obtained, then known, and found again by its info has
   using file = open(path);
   using first = startKeeper({ directory });
   const before = first.keeper.known(file.identity);
-  const obtained = await wait(() => first.keeper.obtain(file.identity));
+  const obtained = await wait(() => first.keeper.obtain(fileJob(file.identity)));
   const known = first.keeper.known(file.identity);
   if (known === undefined) throw new Error("Nothing is known");
   using second = startKeeper({ directory });
@@ -104,7 +100,7 @@ test("A folder's pieces are obtained", async () => {
   using b = open(join(path, "b"));
   using started = startKeeper({ memory: 0 });
   const obtained = await wait(() =>
-    started.keeper.obtainFolder(path, [a.identity, b.identity], 131072),
+    started.keeper.obtain(folderJob(path, [a.identity, b.identity], 131072)),
   );
   const all = Buffer.concat([offsetBytes(70_000), offsetBytes(70_000, "b")]);
   const sha1 = (piece: Uint8Array) => new Bun.CryptoHasher("sha1").update(piece).digest("hex");
@@ -131,7 +127,7 @@ test.each<[string, (path: string) => void]>([
   using file = open(path);
   const old = file.identity;
   using started = startKeeper();
-  await wait(() => started.keeper.obtain(old));
+  await wait(() => started.keeper.obtain(fileJob(old)));
   change(path);
   using changed = open(path);
   expect({
@@ -148,19 +144,21 @@ test("A file that changed after it was opened has no digests, and the new versio
   writeSettled(path, "NEW");
   using changed = open(path);
   using started = startKeeper();
-  let obtained = await started.keeper.obtain(old.identity);
+  let obtained = await started.keeper.obtain(fileJob(old.identity));
   // A second is said until the hasher, which is being started, has looked.
   while (obtained.kind === "pending" && obtained.retryAfter === 1) {
-    obtained = await started.keeper.obtain(old.identity);
+    obtained = await started.keeper.obtain(fileJob(old.identity));
   }
-  const after = await wait(() => started.keeper.obtain(changed.identity));
+  const after = await wait(() => started.keeper.obtain(fileJob(changed.identity)));
   expect([
     obtained,
     started.keeper.known(old.identity),
-    after.kind === "known" && hex(after.digests.sha256),
+    after.kind,
+    hex(started.keeper.known(changed.identity)?.sha256),
   ]).toEqual([
     { kind: "pending", percent: 0, retryAfter: 2 },
     undefined,
+    "known",
     sha256(Buffer.from("NEW")),
   ]);
 });
@@ -180,8 +178,10 @@ test("begin hashes in the background what has settled; a date in the future neve
   expect({
     unasked,
     known: hex(started.keeper.known(file.identity)?.sha256),
-    fresh: await started.keeper.obtain(fresh.identity),
-    folder: await started.keeper.obtainFolder(directory, [file.identity, fresh.identity], 65536),
+    fresh: await started.keeper.obtain(fileJob(fresh.identity)),
+    folder: await started.keeper.obtain(
+      folderJob(directory, [file.identity, fresh.identity], 65536),
+    ),
   }).toEqual({
     unasked: undefined,
     known: sha256(Buffer.from("OLD")),
@@ -198,11 +198,13 @@ test("Files too large, and folders of too many, have none and are not read", asy
   using started = startKeeper();
   started.keeper.begin(large);
   expect([
-    await started.keeper.obtain(large),
-    await started.keeper.obtainFolder(
-      "/",
-      Array.from({ length: 10_001 }, () => file.identity),
-      65536,
+    await started.keeper.obtain(fileJob(large)),
+    await started.keeper.obtain(
+      folderJob(
+        "/",
+        Array.from({ length: 10_001 }, () => file.identity),
+        65536,
+      ),
     ),
     started.hasher.pid,
   ]).toEqual([{ kind: "too-large" }, { kind: "too-large" }, undefined]);
@@ -212,9 +214,9 @@ test("A failure of the disk is told, and not tried again at once", async () => {
   const path = `${temporaryDirectory()}/${"x".repeat(300)}`;
   const file = { path, inode: 1n, size: 5, modified: 1n, changed: 1n };
   using started = startKeeper();
-  const first = await wait(() => started.keeper.obtain(file));
+  const first = await wait(() => started.keeper.obtain(fileJob(file)));
   started.keeper.begin(file);
-  expect([first, await started.keeper.obtain(file), started.keeper.known(file)]).toEqual([
+  expect([first, await started.keeper.obtain(fileJob(file)), started.keeper.known(file)]).toEqual([
     expect.objectContaining({ kind: "unreadable", code: "ENAMETOOLONG" }),
     expect.objectContaining({ kind: "unreadable", code: "ENAMETOOLONG" }),
     undefined,
@@ -247,7 +249,7 @@ test("A log that is written every four seconds is read twice, and then when it i
     for (; seconds < 1e9 + until; seconds++) {
       const modified = BigInt(written(seconds)) * 1_000_000_000n;
       const file = { path: "/log", inode: 1n, size: seconds, modified, changed: modified };
-      const obtained = await keeper.obtain(file);
+      const obtained = await keeper.obtain(fileJob(file));
       if (obtained.kind === "pending") said.add(obtained.retryAfter);
     }
     return [...said].sort();
@@ -263,23 +265,17 @@ test("A log that is written every four seconds is read twice, and then when it i
   });
 });
 
-test("While one is long, others are answered; it is pending, with percent and progress", async () => {
+test("While one is long, others are answered; it is pending, with its percent", async () => {
   const directory = temporaryDirectory();
   using long = writeSparse(join(directory, "long"));
   writeSettled(join(directory, "short"), "SHORT");
   using short = open(join(directory, "short"));
   using started = startKeeper();
   started.keeper.begin(long.identity);
-  while (started.keeper.progress() === undefined) await new Promise(setImmediate);
-  const obtained = await wait(() => started.keeper.obtain(short.identity));
-  while (started.keeper.progress() === undefined) await new Promise(setImmediate);
-  expect([
-    obtained.kind,
-    started.keeper.progress(),
-    await started.keeper.obtain(long.identity),
-  ]).toEqual([
+  while (!started.hasher.begun.has(long.path)) await new Promise(setImmediate);
+  const obtained = await wait(() => started.keeper.obtain(fileJob(short.identity)));
+  expect([obtained.kind, await started.keeper.obtain(fileJob(long.identity))]).toEqual([
     "known",
-    { path: long.path, percent: 0 },
     { kind: "pending", percent: 0, retryAfter: 60 },
   ]);
 });
@@ -292,18 +288,18 @@ test("A hasher that dies is a line; what it was asked fails softly, and another 
   using started = startKeeper({ delay: 50, directory: temporaryDirectory() });
   const { keeper, hasher, lines } = started;
   keeper.begin(long.identity);
-  while (keeper.progress() === undefined) await new Promise(setImmediate);
-  const waiting = keeper.obtain(long.identity);
+  while (!hasher.begun.has(long.path)) await new Promise(setImmediate);
+  const waiting = keeper.obtain(fileJob(long.identity));
   const finding = keeper.find(new Uint8Array(20));
   const pid = hasher.pid ?? 0;
   process.kill(pid, "SIGKILL");
   const lost = [await waiting, await finding];
   while (lines.length === 0) await new Promise(setImmediate);
-  const during = [keeper.progress(), hasher.pid, (await keeper.obtain(short.identity)).kind];
-  const after = await wait(() => keeper.obtain(short.identity));
+  const during = (await keeper.obtain(fileJob(short.identity))).kind;
+  const after = await wait(() => keeper.obtain(fileJob(short.identity)));
   expect({ lost, during, after: after.kind, another: hasher.pid !== pid, lines }).toEqual({
     lost: [{ kind: "pending", percent: 0, retryAfter: 2 }, { kind: "lost" }],
-    during: [undefined, undefined, "pending"],
+    during: "pending",
     after: "known",
     another: true,
     lines: [`hasher ${pid} ended with SIGKILL; starting none for 0.05 s`],
@@ -316,7 +312,7 @@ test("A hasher that can't be started is a line, and everything is pending", asyn
   using file = open(path);
   using started = startKeeper({ command: ["/nonexistent"] });
   started.keeper.begin(file.identity);
-  expect([await started.keeper.obtain(file.identity), started.lines]).toEqual([
+  expect([await started.keeper.obtain(fileJob(file.identity)), started.lines]).toEqual([
     { kind: "pending", percent: 0, retryAfter: 1 },
     [expect.stringMatching(/^cannot start a hasher \(.*\); starting none for 1 s$/)],
   ]);
@@ -330,16 +326,19 @@ test("No more wait in the background than the bound; what somebody waits for isn
     return open(join(directory, `${n}`));
   });
   using started = startKeeper({ backlog: 3 });
-  const { keeper } = started;
+  const { keeper, hasher } = started;
   keeper.begin(long.identity);
   for (const file of files) keeper.begin(file.identity);
   keeper.begin(long.identity);
   // Those that wait are hashed before the one that is asked for now is begun in the background.
   const last = files.at(-1);
-  const obtained = last && (await wait(() => keeper.obtain(last.identity)));
-  expect({ obtained: obtained?.kind, waiting: keeper.waiting }).toEqual({
+  const obtained = last && (await wait(() => keeper.obtain(fileJob(last.identity))));
+  expect({ obtained: obtained?.kind, asked: hasher.asked }).toEqual({
     obtained: "known",
-    waiting: 3,
+    asked: [
+      ...[`${long.path} background`, `${files[0]?.path} background`],
+      ...[`${files[1]?.path} background`, `${last?.path} urgent`],
+    ],
   });
   for (const file of files) file.release();
 });
@@ -350,36 +349,8 @@ test("An idle hasher is ended, and another started when there is something to do
   using file = open(path);
   using started = startKeeper({ idle: 0 });
   const { keeper, hasher, lines } = started;
-  await wait(() => keeper.obtain(file.identity));
-  while (hasher.pid !== undefined) await new Promise(setImmediate);
+  await wait(() => keeper.obtain(fileJob(file.identity)));
+  const { pid = 0 } = hasher;
+  while (isRunning(pid)) await new Promise(setImmediate);
   expect([await keeper.find(new Uint8Array(20)), lines]).toEqual([{ kind: "none" }, []]);
-});
-
-test.if(process.platform === "linux")("A hasher ends when its parent is gone", async () => {
-  const path = join(temporaryDirectory(), "long");
-  writeSparse(path).release();
-  const script = `
-    import { DigestKeeper } from "${join(import.meta.dir, "keeper.ts")}";
-    import { HasherChild } from "${join(import.meta.dir, "hasher-child.ts")}";
-    import { identityAt } from "${join(import.meta.dir, "../test/site.ts")}";
-    const facts = identityAt(process.argv[1]);
-    const command = JSON.parse(process.argv[2]);
-    const hasher = new HasherChild({ command, log() {} });
-    const keeper = new DigestKeeper({ hasher, kept: false, tell() {} });
-    keeper.begin(facts);
-    while (keeper.progress() === undefined) await new Promise(setImmediate);
-    process.stdout.write(String(hasher.pid));
-    setInterval(() => {}, 1000);
-  `;
-  await using parent = Bun.spawn([process.execPath, "-e", script, path, JSON.stringify(HASHER)], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const reader = parent.stdout.getReader();
-  const { value } = await reader.read();
-  const pid = Number(new TextDecoder().decode(value));
-  parent.kill("SIGKILL");
-  while (statSync(`/proc/${pid}`, { throwIfNoEntry: false }) !== undefined) {
-    await new Promise(setImmediate);
-  }
-  expect(pid).toBeGreaterThan(1);
 });

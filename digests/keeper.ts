@@ -1,43 +1,55 @@
 /**
- * What a serving process knows of digests. It hashes nothing and waits for no disk:
- * `known` looks into memory, the rest is asked of the hasher. What is given out is of
- * the very version that was asked about.
+ * Digests for the process that owns the hasher: the supervisor, or the only process.
+ * The keeper has them in memory, and asks the hasher's process for others. It hashes
+ * nothing itself and waits for no disk. Digests are of the version that was asked for,
+ * or there are none.
+ *
+ * The way of a question:
+ *
+ *   keeper.ts           in memory? too large? just changed? failed before?
+ *   demand.ts           is there room at the hasher for this client's job?
+ *   hasher-child.ts     starts the process and sends the question over a line
+ *   hasher-main.ts      receives it in that process
+ *   queue.ts            finds the digests in store.ts, or lets the job wait its turn
+ *   hashing.ts          reads the files; piece-hashes.ts computes
  */
 
 import type { Identity } from "../files/identity.ts";
 import type { Digests } from "../http/digest.ts";
 import { BackOff, LONGEST_BACK_OFF } from "./back-off.ts";
-import { Demand, type Wanted } from "./demand.ts";
-import type { Answer, Found, Hasher, Tree } from "./hasher.ts";
+import { Demand } from "./demand.ts";
+import type { Answer, Found, Hasher, Tree } from "./hasher-questions.ts";
 import { type Digested, fileJob, isSettled, isTooLarge, type Job, type Place } from "./job.ts";
 import { DigestMemory, type Learned } from "./memory.ts";
-import { type FolderDigests, type Obtained, pending, type Unobtained } from "./obtained.ts";
+import { type Obtained, pending, type Unobtained } from "./obtained.ts";
+import type { WantedJob } from "./wanted-job.ts";
 
 export interface KeeperOptions {
-  /** Disposed of with the keeper. */
+  /** The keeper disposes of it. */
   readonly hasher: Hasher;
-  /** Whether the hasher keeps digests over a restart. */
+  /** Whether the hasher has a state directory. */
   readonly kept: boolean;
-  /** For what is going on. */
+  /** Writes a log line. */
   readonly tell: (line: string) => void;
   /** Bytes of digests in memory. */
   readonly memory?: number;
-  /** Files that may wait to be hashed in the background. */
+  /** Files at the hasher, above which none is added in the background. */
   readonly backlog?: number;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
 }
 
+/** Bytes. */
 const MEMORY = 64 * 1024 * 1024;
-/** Beyond it a file waits for the next request for it. */
+/** Above it a file is begun by a later request for it. */
 const BACKLOG = 1_000;
-/** Milliseconds that a request may wait: small files, and what is kept on disk, take less. */
+/** Milliseconds that a request waits. The store, or hashing of a small file, takes less. */
 const PATIENCE = 200;
-/** Milliseconds until a file that the disk failed on is tried again. */
+/** Milliseconds after which a file that the disk failed on is tried again. */
 const FORGIVEN_AFTER = 10_000;
 /** Seconds until a file that has just changed counts as settled. */
 const SETTLING = 2;
-/** Milliseconds until a tree is gone through again whose hasher was lost. */
+/** Milliseconds between the loss of a hasher and the next crawl. */
 const AGAIN = 1_000;
 
 export class DigestKeeper implements Disposable {
@@ -49,7 +61,7 @@ export class DigestKeeper implements Disposable {
   readonly #demand: Demand;
   readonly #backOff = new BackOff();
   readonly #now: () => number;
-  /** Questions for what is kept. */
+  /** Questions to the store that wait for their answer. */
   #looks = 0;
 
   constructor(options: KeeperOptions) {
@@ -59,16 +71,16 @@ export class DigestKeeper implements Disposable {
     this.#memory = new DigestMemory(options.memory ?? MEMORY);
     this.#backlog = options.backlog ?? BACKLOG;
     this.#now = options.now ?? Date.now;
-    const ended = (wanted: Wanted, answer: Answer) => this.#ended(wanted, answer);
+    const ended = (wanted: WantedJob, answer: Answer) => this.#ended(wanted, answer);
     this.#demand = new Demand({ hasher: options.hasher, tell: options.tell, ended });
   }
 
-  /** Of this version of a file, when they are in memory. */
+  /** From memory. */
   known(file: Identity): Digests | undefined {
     return this.#memory.findFile(file);
   }
 
-  /** Of this version of a file, when they are kept: nothing is read for it, and nothing started where none can be. */
+  /** From the store. The file is not read, and without a state directory no hasher is started. */
   async look(file: Identity): Promise<Digests | undefined> {
     if (!this.#isKept || this.#hasher.wait > 0 || this.#looks >= this.#backlog) return undefined;
     const job = fileJob(file);
@@ -80,7 +92,7 @@ export class DigestKeeper implements Disposable {
     return digested.digests;
   }
 
-  /** Has a file hashed in the background, unless it is known, asked for or unsettled. */
+  /** Has a file hashed when no client waits for another, unless it is known, at the hasher or unsettled. */
   begin(file: Identity, now = this.#now()): void {
     if (this.#demand.files >= this.#backlog || this.#hasher.wait > 0) return;
     const job = fileJob(file);
@@ -89,61 +101,40 @@ export class DigestKeeper implements Disposable {
     this.#demand.begin(job);
   }
 
-  /** Has a file hashed before those in the background, and waits a moment for it; `client` is who asks. */
-  async obtain(file: Identity, client?: string): Promise<Obtained<Digests>> {
-    const learned = await this.#obtain(fileJob(file), client);
-    if (learned.kind === "file") return { kind: "known", digests: learned.digests };
-    return learned.kind === "folder" ? pending(0, 1) : learned;
-  }
-
-  /** The same for the pieces of `files`, which are those of the folder at `path`. */
-  async obtainFolder(
-    path: string,
-    files: readonly Identity[],
-    pieceLength: number,
-    client?: string,
-  ): Promise<Obtained<FolderDigests>> {
-    const job: Job = { kind: "folder", path, files, pieceLength };
+  /** Has a job hashed before those in the background, and waits up to 200 ms for it. `client` has a limit of jobs. */
+  async obtain(job: Job, client?: string): Promise<Obtained> {
     const learned = await this.#obtain(job, client);
-    if (learned.kind === "folder") return { kind: "known", digests: learned };
-    return learned.kind === "file" ? pending(0, 1) : learned;
+    switch (learned.kind) {
+      case "file":
+        return { kind: "known", digests: learned.digests };
+      case "folder":
+        return { kind: "known", digests: learned };
+      default:
+        return learned;
+    }
   }
 
   /**
-   * What is kept of this info hash (20 bytes). The files there may have changed since:
-   * they are held against the key before they are served.
+   * The job that has this info hash (20 bytes), by the store. Its files may have changed
+   * since: compare its key before they are served.
    */
   async find(infoHash: Uint8Array): Promise<Found> {
     return this.#isKept ? await this.#hasher.find(infoHash) : { kind: "none" };
   }
 
-  /** Has it kept that the torrent of a job, whose digests are known, has this info hash. */
+  /** Stores the info hash of a job whose digests are known. */
   name(infoHash: Uint8Array, place: Place): void {
     if (this.#isKept) void this.#hasher.name(infoHash, place);
   }
 
-  /**
-   * Has every file of a tree hashed and kept, behind all that is asked for, and begins
-   * again where the hasher that did it was lost.
-   */
+  /** Has every file of a tree hashed when no other job waits. It begins again when the hasher was lost. */
   crawl(tree: Tree): void {
-    void this.#hasher.crawl(tree).then((said) => {
-      if (said !== undefined) return this.#tell(said);
+    void this.#hasher.crawl(tree).then((line) => {
+      if (line !== undefined) return this.#tell(line);
       const { wait } = this.#hasher;
-      // None is started any more when the program ends.
+      // Infinite when the program ends.
       if (Number.isFinite(wait)) setTimeout(() => this.crawl(tree), Math.max(AGAIN, wait)).unref();
     });
-  }
-
-  /** The job in hand. */
-  progress(): { readonly path: string; readonly percent: number } | undefined {
-    const wanted = this.#demand.inHand;
-    return wanted && { path: wanted.job.path, percent: wanted.percent };
-  }
-
-  /** Files that the hasher was asked for and hasn't answered. */
-  get waiting(): number {
-    return this.#demand.files;
   }
 
   [Symbol.dispose](): void {
@@ -175,32 +166,32 @@ export class DigestKeeper implements Disposable {
     }
   }
 
-  /** What is in memory; the disk is forgiven after a while. */
+  /** From memory. A failure of the disk is forgotten after ten seconds. */
   #learned(job: Job, now: number): Learned | undefined {
     const learned = this.#memory.find(job);
     const forgiven = learned?.kind === "unreadable" && now - learned.since > FORGIVEN_AFTER;
     return forgiven && this.#backOff.wait(job, now) === 0 ? undefined : learned;
   }
 
-  #ended({ job, done }: Wanted, answer: Answer): void {
+  #ended({ job, done }: WantedJob, answer: Answer): void {
     const now = this.#now();
     switch (answer.kind) {
       case "digested":
         this.#backOff.succeeded(job);
         return this.#memory.keep(job, answer.digested);
       case "unreadable":
-        // Who may not open a file at all costs nothing; a broken disk is read up to its fault.
+        // A file that can't be opened costs nothing to try; a broken disk is read up to its fault.
         if (done > 0) this.#backOff.failed(job, now);
         return this.#memory.keep(job, { ...answer, since: now });
       case "changed":
         return this.#backOff.failed(job, now);
       case "lost":
-        // It may be what ended the hasher, or what it hung at.
-        if (this.#demand.inHand?.job === job) this.#backOff.failed(job, now);
+        // Reading this job may have ended the hasher, or may have hung.
+        if (this.#demand.beingRead?.job === job) this.#backOff.failed(job, now);
     }
   }
 
-  /** To be asked again when the hasher is there, and when the file has been left alone. */
+  /** The client asks again when the hasher can be asked and the file has been left unchanged. */
   #later(job: Job): Unobtained {
     const wait = Math.max(this.#hasher.wait, this.#backOff.wait(job, this.#now()));
     return pending(0, wait / 1000, LONGEST_BACK_OFF / 1000);

@@ -1,32 +1,33 @@
-/** What a serving process can say of digests when it is asked for them. */
+/** What the keeper answers when digests are asked for. */
 
-/** What can be said now of a file or folder. */
-export type Obtained<Known> =
-  | { readonly kind: "known"; readonly digests: Known }
+import type { Digests } from "../http/digest.ts";
+
+export type Obtained =
+  { readonly kind: "known"; readonly digests: Digests | FolderDigests } | Unobtained;
+
+/** Why there are no digests now. */
+export type Unobtained =
   | {
       readonly kind: "pending";
-      /** Whole percent of its bytes that were read, below 100. */
+      /** Whole percent of the bytes that are read, below 100. */
       readonly percent: number;
-      /** Seconds after which asking again makes sense. */
+      /** Seconds until a client should ask again. */
       readonly retryAfter: number;
     }
-  /** More bytes or files than digests are made of. */
+  /** More bytes or files than digests are made of (piece-length.ts). */
   | { readonly kind: "too-large" }
   /** The disk failed, with a code such as EACCES. */
   | { readonly kind: "unreadable"; readonly code: string };
 
-/** Why there are no digests to be had now. */
-export type Unobtained = Exclude<Obtained<never>, { readonly kind: "known" }>;
-
-/** SHA-1 of the pieces of a folder's files end to end: 20 bytes each. */
+/** SHA-1 of the pieces of a folder's files end to end, 20 bytes each. */
 export interface FolderDigests {
   readonly sha1Pieces: Uint8Array;
 }
 
-/** Seconds. Within them a client ought to see some progress. */
+/** Seconds: a client sees progress at least once a minute. */
 export const LONGEST_RETRY = 60;
 
-/** To be asked again in about so many seconds. */
+/** Asks the client to come again in `seconds`, rounded up, from 1 to `longest`. */
 export function pending(percent: number, seconds: number, longest = LONGEST_RETRY): Unobtained {
   const retryAfter = Math.min(longest, Math.max(1, Math.ceil(seconds)));
   return { kind: "pending", percent, retryAfter };

@@ -5,7 +5,7 @@
  */
 
 import type { Exchange } from "../os/line.ts";
-import type { HashProgress } from "./hasher.ts";
+import type { HashProgress } from "./hasher-questions.ts";
 import { Hashing } from "./hashing.ts";
 import { type Digested, type Job, keyOf, lengthOf, type Outcome } from "./job.ts";
 import { nextTurn, type Waiting } from "./reading-order.ts";

@@ -3,12 +3,11 @@
  * what an info hash that a peer names stands for.
  */
 
-import { fileJob, type Job, keyOf } from "../digests/job.ts";
+import { fileJob, keyOf } from "../digests/job.ts";
 import type { DigestKeeper } from "../digests/keeper.ts";
-import type { Obtained, Unobtained } from "../digests/obtained.ts";
+import type { Unobtained } from "../digests/obtained.ts";
 import { locate, type Root } from "../files/locate.ts";
 import { SharedContent } from "../files/shared-content.ts";
-import type { Digests } from "../http/digest.ts";
 import type { MadeTorrent, Refused } from "./bittorrent/torrent.ts";
 import type { Subject } from "./documents/document.ts";
 import { Folders, type Listed } from "./folders.ts";
@@ -66,7 +65,7 @@ export class Catalogue {
   /** What was found, with its digests and as a torrent; `client` is who asks. */
   async describe(named: Named, client?: string): Promise<Described> {
     const { segments } = named;
-    const obtained = await this.#obtain(named.job, client);
+    const obtained = await this.keeper.obtain(named.job, client);
     if (obtained.kind !== "known") return notYet(obtained);
     const torrent = this.#remember(named, this.#make(named, obtained.digests.sha1Pieces));
     const digests = "sha256" in obtained.digests ? obtained.digests : undefined;
@@ -87,7 +86,7 @@ export class Catalogue {
     if (found.kind === "none") return { kind: "absent" };
     if (found.kind === "lost") return { kind: "later" };
     const { named } = found;
-    const obtained = await this.#obtain(named.job);
+    const obtained = await this.keeper.obtain(named.job);
     if (obtained.kind === "too-large") return { kind: "absent" };
     if (obtained.kind !== "known") return { kind: "later" };
     const made = this.#make(named, obtained.digests.sha1Pieces);
@@ -98,16 +97,6 @@ export class Catalogue {
     const content = new SharedContent(this.root, sharedFiles(named));
     const read = (start: number, end: number) => content.read({ start, end });
     return { kind: "seed", seed: { torrent: made.torrent, read } };
-  }
-
-  #obtain(
-    job: Job,
-    client?: string,
-  ): Promise<Obtained<Digests | { readonly sha1Pieces: Uint8Array }>> {
-    const [file] = job.files;
-    return job.kind === "file" && file !== undefined
-      ? this.keeper.obtain(file, client)
-      : this.keeper.obtainFolder(job.path, job.files, job.pieceLength, client);
   }
 
   #make(named: Named, sha1Pieces: Uint8Array): MadeTorrent {
