@@ -1,7 +1,7 @@
 /**
- * When a path may be read again whose reading came to nothing: not before it has stayed
- * unchanged for a while, which doubles each time. A file that is written every four
- * seconds is read twice, and then not until it is left alone.
+ * When a path is read again after its reading failed: when its files have stayed
+ * unchanged for 2 seconds, then 4, 8 and so on, up to 5 minutes. A log that is written
+ * every four seconds is read twice, and then not until the writing stops.
  */
 
 import type { Job } from "./job.ts";
@@ -10,7 +10,7 @@ import type { Job } from "./job.ts";
 const FIRST = 2_000;
 export const LONGEST_BACK_OFF = 300_000;
 
-/** Paths that are remembered; the one that failed longest ago makes room. */
+/** Paths that are remembered; the one that failed longest ago is forgotten. */
 const MOST = 10_000;
 
 interface Failure {
@@ -22,7 +22,7 @@ interface Failure {
 export class BackOff {
   readonly #failures = new Map<string, Failure>();
 
-  /** Milliseconds from `now` until a job may be read; 0 is now. */
+  /** Milliseconds until a job may be read; 0 is now. `now` in milliseconds since 1970. */
   wait({ path, files }: Job, now: number): number {
     const failure = this.#failures.get(path);
     if (failure === undefined) return 0;

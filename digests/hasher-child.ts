@@ -1,7 +1,7 @@
 /**
- * The hasher as a serving process sees it: started when something is to be asked, ended
- * when nothing was for a while, killed when it gives no sign of life, and started again,
- * later and later, when it dies.
+ * The hasher as its parent process has it: it starts the process for the first question,
+ * ends it after a minute without one, and kills it after 30 seconds without a message
+ * while a question waits. After each death it waits longer before it starts the next.
  */
 
 import { thisProgram } from "../os/itself.ts";
@@ -10,24 +10,24 @@ import { hasherEnvironment } from "./hasher-main.ts";
 import type { Answer, Found, Hasher, HasherTopics, HashRequest, Tree } from "./hasher-questions.ts";
 import type { Digested, Job, Place } from "./job.ts";
 
-/** Milliseconds without a question after which it is ended. */
+/** Milliseconds without a question after which the process is ended. */
 const IDLE = 60_000;
-/** Milliseconds before one that died is replaced; doubled when the next dies young. */
+/** Milliseconds between a death and the next start; doubled with each death. */
 const DELAY = 1_000;
 const LONGEST_DELAY = 60_000;
-/** Milliseconds after which it didn't die young. */
+/** Milliseconds; a process that ran this long resets the delay. */
 const GROWN_UP = 10_000;
-/** Milliseconds without a message, while it is asked something: twice this, and it is killed. */
+/** Milliseconds; the process is killed after twice this time without a message. */
 const SILENCE = 15_000;
-/** Killed ones that haven't ended, since a disk holds them: more are not started beside them. */
+/** Killed processes that haven't ended, because a disk doesn't answer: with two, no other is started. */
 const MOST_STUCK = 2;
-/** Milliseconds to wait for an answer that needs no hashing. */
-const FIND_LIMIT = 2_000;
+/** Milliseconds to wait for an answer from the store. */
+const STORE_LIMIT = 2_000;
 
 export interface HasherOptions {
-  /** This program again; other arguments are for tests. */
+  /** Undefined: this program; tests start others. */
   readonly command?: readonly string[] | undefined;
-  /** The state directory; undefined keeps nothing. */
+  /** The state directory; undefined: nothing is stored. */
   readonly directory: string | undefined;
   readonly log: (line: string) => void;
   /** Milliseconds; see IDLE, DELAY and SILENCE. */
@@ -43,11 +43,12 @@ export class HasherChild implements Hasher {
   readonly #stuck = new Set<Bun.Subprocess>();
   #started = 0;
   #delay: number;
-  /** Milliseconds on the monotonic clock before which none is started. */
+  /** Milliseconds on the monotonic clock; no process is started before. */
   #notBefore = 0;
   #idle: ReturnType<typeof setTimeout> | undefined;
-  #listening: ReturnType<typeof setInterval> | undefined;
-  /** How often it was listened to in vain. */
+  /** Runs while a question waits. */
+  #watchdog: ReturnType<typeof setInterval> | undefined;
+  /** Times that the watchdog ran since the last message. */
   #silent = 0;
 
   constructor(options: HasherOptions) {
@@ -65,26 +66,26 @@ export class HasherChild implements Hasher {
     try {
       return await this.#asker.ask("hash", { job, urgent }, { progress, signal });
     } catch (error) {
-      if (!signal.aborted) this.#say(`cannot hash ${job.path}`, error);
+      if (!signal.aborted) this.#logFailure(`cannot hash ${job.path}`, error);
       return { kind: "lost" };
     }
   }
 
   async find(infoHash: Uint8Array): Promise<Found> {
     try {
-      const place = await this.#asker.ask("find", infoHash, { limit: FIND_LIMIT });
+      const place = await this.#asker.ask("find", infoHash, { limit: STORE_LIMIT });
       return place === undefined ? { kind: "none" } : { kind: "place", place };
     } catch (error) {
-      this.#say("cannot look up an info hash", error);
+      this.#logFailure("cannot look up an info hash", error);
       return { kind: "lost" };
     }
   }
 
   async look(job: Job): Promise<Digested | undefined> {
     try {
-      return await this.#asker.ask("look", job, { limit: FIND_LIMIT });
+      return await this.#asker.ask("look", job, { limit: STORE_LIMIT });
     } catch (error) {
-      this.#say("cannot look up digests", error);
+      this.#logFailure("cannot look up digests", error);
       return undefined;
     }
   }
@@ -93,7 +94,7 @@ export class HasherChild implements Hasher {
     try {
       await this.#asker.ask("name", { infoHash, place });
     } catch (error) {
-      this.#say("cannot keep an info hash", error);
+      this.#logFailure("cannot keep an info hash", error);
     }
   }
 
@@ -101,7 +102,7 @@ export class HasherChild implements Hasher {
     try {
       return await this.#asker.ask("crawl", tree);
     } catch (error) {
-      this.#say(`cannot hash ${tree.directory}`, error);
+      this.#logFailure(`cannot hash ${tree.directory}`, error);
       return undefined;
     }
   }
@@ -112,8 +113,8 @@ export class HasherChild implements Hasher {
     this.#asker.close("This server ends");
   }
 
-  /** That there is no answer has had its line when the hasher ended. */
-  #say(what: string, error: unknown): void {
+  /** Logs a failure that the hasher reported. Its end has a line already. */
+  #logFailure(what: string, error: unknown): void {
     if (!(error instanceof NoAnswer)) this.#options.log(`${what}: ${String(error)}`);
   }
 
@@ -122,7 +123,7 @@ export class HasherChild implements Hasher {
     clearTimeout(this.#idle);
     this.#child ??= this.#start();
     this.#child.send(message);
-    this.#listen();
+    this.#watch();
   }
 
   #start(): Bun.Subprocess {
@@ -154,36 +155,35 @@ export class HasherChild implements Hasher {
   #hear(message: ToAsker): void {
     this.#silent = 0;
     this.#asker.hear(message);
-    this.#rest();
+    this.#endWhenIdle();
   }
 
-  /** Ends the process in a while when nothing else is asked. */
-  #rest(): void {
+  #endWhenIdle(): void {
     if (this.#asker.size > 0) return;
-    clearInterval(this.#listening);
-    this.#listening = undefined;
+    clearInterval(this.#watchdog);
+    this.#watchdog = undefined;
     clearTimeout(this.#idle);
     this.#idle = setTimeout(() => this.#end(), this.#options.idle ?? IDLE).unref();
   }
 
-  /** It ends by itself when it is let go of. */
+  /** The process ends itself when the channel is closed. */
   #end(): void {
     clearTimeout(this.#idle);
-    clearInterval(this.#listening);
+    clearInterval(this.#watchdog);
     const child = this.#child;
     this.#child = undefined;
     child?.disconnect();
   }
 
   /**
-   * Kills a hasher that is stopped, or hangs at a disk. Twice, since this process may
-   * have been stopped itself: then what the hasher said is still to be read.
+   * Kills a hasher that is stopped, or hangs at a disk. One interval isn't enough: this
+   * process may have been stopped itself, and then has messages to read first.
    */
-  #listen(): void {
-    if (this.#listening !== undefined) return;
+  #watch(): void {
+    if (this.#watchdog !== undefined) return;
     const { silence = SILENCE } = this.#options;
     this.#silent = 0;
-    this.#listening = setInterval(() => {
+    this.#watchdog = setInterval(() => {
       const child = this.#child;
       this.#silent += 1;
       if (this.#silent <= 2 || child === undefined) return;
@@ -193,10 +193,10 @@ export class HasherChild implements Hasher {
     }, silence).unref();
   }
 
-  /** There is no hasher any more, and none for a while. */
+  /** The process is gone: all questions fail, and the next start has to wait. */
   #lose(what: string): void {
-    clearInterval(this.#listening);
-    this.#listening = undefined;
+    clearInterval(this.#watchdog);
+    this.#watchdog = undefined;
     this.#child = undefined;
     const now = performance.now();
     const grownUp = now - this.#started > GROWN_UP;

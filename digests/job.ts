@@ -1,6 +1,6 @@
 /**
- * What there is to hash, and what came of it. A job names versions, not paths: its
- * digests are of these files as they were, or there are none.
+ * A job is what is hashed in one reading: a file, or a folder. It names versions of
+ * files, so its digests are of these versions, or there are none.
  */
 
 import { COMPARED, type Identity, isSame } from "../files/identity.ts";
@@ -8,12 +8,12 @@ import type { Digests } from "../http/digest.ts";
 import { represent } from "../http/representation.ts";
 import { LONGEST_FILE, MOST_FILES, pieceLengthFor } from "./piece-length.ts";
 
-/** A file, for all of its digests; or a folder, for the pieces of its files end to end (BEP 3). */
+/** A file has all digests; a folder those of the pieces of its files end to end (BEP 3). */
 export interface Job {
   readonly kind: "file" | "folder";
-  /** The real one of the file, or of the folder. */
+  /** Real path of the file or folder. */
   readonly path: string;
-  /** One for a file; for a folder in the order in which their bytes are cut. */
+  /** One for a file; for a folder in the order of the torrent. */
   readonly files: readonly Identity[];
   /** Bytes of every piece but the last. */
   readonly pieceLength: number;
@@ -24,18 +24,18 @@ export type Digested =
   /** 20 bytes a piece. */
   | { readonly kind: "folder"; readonly sha1Pieces: Uint8Array };
 
-/** How hashing ended. */
+/** How reading a job ended. */
 export type Outcome =
   | { readonly kind: "digested"; readonly digested: Digested }
-  /** What stands there isn't, or didn't stay, the version of the job. */
+  /** A file is another version than the job names, or became one. */
   | { readonly kind: "changed" }
-  /** The disk failed, with a code such as EACCES; the path is of the file that did. */
+  /** The disk failed at the file `path`, with a code such as EACCES. */
   | { readonly kind: "unreadable"; readonly path: string; readonly code: string };
 
-/** What is kept of an info hash: the key of the job that it is of, and where that was asked for. */
+/** What the store has for an info hash: a job, and the names it has below the root. */
 export interface Place {
+  /** Of the job: {@link keyOf}. */
   readonly key: Uint8Array;
-  /** Names below the root. */
   readonly segments: readonly string[];
 }
 
@@ -53,12 +53,12 @@ export function isTooLarge(job: Job): boolean {
   return job.files.length > MOST_FILES || lengthOf(job) > LONGEST_FILE;
 }
 
-/** Whether no other change can hide behind the same time stamp at `now`, in milliseconds. */
+/** Whether a later change of the file gets another time stamp. `now` in milliseconds. */
 export function isSettled({ size, modified }: Identity, now: number): boolean {
   return represent({ size, modified, name: "" }, now).settled;
 }
 
-/** Whether both are about the same versions, cut into the same pieces. */
+/** Whether both have the same files in the same versions, and the same piece length. */
 export function isSameJob(a: Job, b: Job): boolean {
   if (a.kind !== b.kind || a.path !== b.path || a.pieceLength !== b.pieceLength) return false;
   if (a.files.length !== b.files.length) return false;
@@ -68,7 +68,7 @@ export function isSameJob(a: Job, b: Job): boolean {
   });
 }
 
-/** 32 bytes that tell jobs apart: SHA-256 over kind, path, piece length and versions. */
+/** The store's key of a job: SHA-256 over kind, path, piece length and versions. */
 export function keyOf(job: Job): Uint8Array {
   const hasher = new Bun.CryptoHasher("sha256");
   hasher.update(JSON.stringify([job.kind, job.path, job.pieceLength]));

@@ -1,7 +1,8 @@
 /**
- * The hasher's side of the digests: what is kept is answered at once, the rest is read
- * slice by slice, in the turns of turns.ts. A job that nobody asks for any more is
- * dropped with what was read of it. Only the job in hand has a file open.
+ * The jobs of the hasher's process. A job whose digests are in the store is answered at
+ * once. Others are read in slices of 8 MiB, in the order of reading-order.ts; their
+ * digests go to the store. A job whose questions are all withdrawn is dropped, with what
+ * was read of it. Only the job that is being read has an open file.
  */
 
 import type { Exchange } from "../os/line.ts";
@@ -12,14 +13,14 @@ import { nextTurn, type Waiting } from "./reading-order.ts";
 import type { Keeping } from "./store-table.ts";
 import type { DigestStore } from "./store.ts";
 
-/** Bytes of a slice, unless somebody who waits asks for another job meanwhile. */
+/** Bytes of a slice; an urgent question ends it early. */
 const SLICE = 8 * 1024 * 1024;
-/** Milliseconds between two tellings of progress. */
+/** Milliseconds between two messages of progress. */
 const TELL_EVERY = 250;
-/** What the last slice says of the rate, against those before it. */
+/** Weight of the last slice in the mean rate. */
 const WEIGHT = 0.3;
 
-/** A job that is being read. */
+/** A job that is read chunk by chunk: Hashing, or a test's. */
 export interface Reading extends Disposable {
   /** Bytes read so far. */
   readonly done: number;
@@ -30,13 +31,12 @@ export interface Reading extends Disposable {
 export interface QueueOptions {
   readonly store: Pick<DigestStore, "find" | "keep">;
   readonly read?: (job: Job) => Reading;
-  /** Lets other messages in; called after each chunk that was read. */
+  /** Awaited after each chunk: the process takes messages meanwhile. */
   readonly rest?: () => Promise<void>;
   /** Milliseconds. */
   readonly now?: () => number;
 }
 
-/** Somebody who asked for a job. */
 interface Question {
   readonly urgent: boolean;
   readonly keeping: Keeping;
@@ -45,8 +45,8 @@ interface Question {
   readonly reject: (error: unknown) => void;
 }
 
-/** A job, and all questions about it: it is read once for them. */
-class Queued implements Waiting {
+/** A job, read once for all questions about it. */
+class QueuedJob implements Waiting {
   readonly questions = new Set<Question>();
   readonly length: number;
   reading: Reading | undefined;
@@ -83,15 +83,16 @@ export class HashQueue {
   readonly #read: (job: Job) => Reading;
   readonly #rest: () => Promise<void>;
   readonly #now: () => number;
-  /** By key, in the order in which they were asked for first. */
-  readonly #jobs = new Map<string, Queued>();
-  #inHand: Queued | undefined;
+  /** By key, in the order of their first questions. */
+  readonly #jobs = new Map<string, QueuedJob>();
+  #beingRead: QueuedJob | undefined;
   #working = false;
   #turn = 0;
-  /** Whether somebody who waits has asked since the slice began. */
-  #asked = false;
+  /** Whether an urgent question came since the slice began. */
+  #isInterrupted = false;
+  /** Milliseconds; the last message of progress. */
   #told = -Infinity;
-  /** Bytes a second. */
+  /** Bytes a second, the mean of the last slices. */
   #rate: number | undefined;
 
   constructor({ store, read, rest, now }: QueueOptions) {
@@ -101,7 +102,7 @@ export class HashQueue {
     this.#now = now ?? (() => performance.now());
   }
 
-  /** Rejects when it is withdrawn. */
+  /** Rejects when the question is withdrawn. */
   hash(
     job: Job,
     urgent: boolean,
@@ -115,27 +116,27 @@ export class HashQueue {
     const question = { urgent, keeping, progress: exchange.progress, resolve, reject };
     queued.questions.add(question);
     exchange.signal.addEventListener("abort", () => this.#withdraw(queued, question));
-    this.#asked ||= urgent;
+    this.#isInterrupted ||= urgent;
     void this.#work();
     return promise;
   }
 
-  #queue(job: Job): Queued {
+  #queue(job: Job): QueuedJob {
     const key = Buffer.from(keyOf(job)).toString("latin1");
-    const queued = this.#jobs.get(key) ?? new Queued(key, job, this.#turn);
+    const queued = this.#jobs.get(key) ?? new QueuedJob(key, job, this.#turn);
     this.#jobs.set(key, queued);
     return queued;
   }
 
-  #withdraw(queued: Queued, question: Question): void {
+  #withdraw(queued: QueuedJob, question: Question): void {
     queued.questions.delete(question);
     question.reject(new Error("It was withdrawn"));
     if (queued.questions.size === 0) this.#drop(queued);
   }
 
-  #drop(queued: Queued): void {
+  #drop(queued: QueuedJob): void {
     if (this.#jobs.get(queued.key) === queued) this.#jobs.delete(queued.key);
-    if (this.#inHand === queued) this.#inHand = undefined;
+    if (this.#beingRead === queued) this.#beingRead = undefined;
     queued.reading?.[Symbol.dispose]();
   }
 
@@ -156,15 +157,15 @@ export class HashQueue {
     this.#working = false;
   }
 
-  async #slice(queued: Queued): Promise<void> {
-    // Another process may have hashed it while it waited here.
+  async #slice(queued: QueuedJob): Promise<void> {
+    // Another process, such as `rangesrv hash`, may have stored it meanwhile.
     const kept = queued.reading === undefined ? this.#store.find(queued.job) : undefined;
     if (kept !== undefined) return this.#answer(queued, digested(kept));
     const reading = (queued.reading ??= this.#read(queued.job));
-    this.#take(queued);
+    this.#switchTo(queued);
     const [first, began] = [reading.done, this.#now()];
-    this.#asked = false;
-    while (reading.done < first + SLICE && !this.#asked) {
+    this.#isInterrupted = false;
+    while (reading.done < first + SLICE && !this.#isInterrupted) {
       const outcome = reading.advance();
       if (outcome?.kind === "digested") {
         this.#store.keep(queued.job, outcome.digested, queued.keeping);
@@ -177,11 +178,11 @@ export class HashQueue {
     this.#measure(reading.done - first, this.#now() - began);
   }
 
-  /** Takes a job in hand. Should reading it end this process, the asker knows which job did. */
-  #take(queued: Queued): void {
-    const before = this.#inHand;
+  /** Tells the askers before the first read: if reading ends this process, they know the job that did. */
+  #switchTo(queued: QueuedJob): void {
+    const before = this.#beingRead;
     if (before === queued) return;
-    this.#inHand = queued;
+    this.#beingRead = queued;
     if (before !== undefined) {
       before.reading?.pause();
       this.#tell(before);
@@ -195,17 +196,17 @@ export class HashQueue {
     this.#rate = this.#rate === undefined ? rate : (1 - WEIGHT) * this.#rate + WEIGHT * rate;
   }
 
-  #tell(queued: Queued): void {
+  #tell(queued: QueuedJob): void {
     this.#told = this.#now();
     const progress = { done: queued.done, rate: this.#rate };
     for (const question of queued.questions) question.progress(progress);
   }
 
-  #answer(queued: Queued, outcome: Outcome): void {
+  #answer(queued: QueuedJob, outcome: Outcome): void {
     this.#end(queued, ({ resolve }) => resolve(outcome));
   }
 
-  #end(queued: Queued, settle: (question: Question) => void): void {
+  #end(queued: QueuedJob, settle: (question: Question) => void): void {
     this.#drop(queued);
     for (const question of queued.questions) settle(question);
     queued.questions.clear();

@@ -1,21 +1,21 @@
 /**
- * Who is read next. What somebody waits for goes before what nobody does. Of those most
- * slices go to the job with the least left to read, and every fourth to the one that has
- * had none for longest: a short file isn't kept waiting by long ones, nor a long one for
- * ever by many short ones.
+ * Which job the hasher reads next. Urgent jobs, which a client waits for, go before all
+ * others. Of these, three slices in four go to the job with the least left to read, so
+ * that long files don't delay a short one. Every fourth goes to the job whose last slice
+ * is longest ago, so that short files don't hold up a long one for ever.
  */
 
-/** One job as far as its turn goes. */
+/** What the order depends on. */
 export interface Waiting {
-  /** Bytes that aren't read yet. */
+  /** Bytes to read. */
   readonly left: number;
-  /** Whether somebody waits for it. */
+  /** Whether a client waits for it. */
   readonly urgent: boolean;
-  /** Number of the turn when it came, or had a slice last. */
+  /** Number of the turn when it came or had its last slice. */
   readonly served: number;
 }
 
-/** Every turn of so many is of the one that has waited longest. */
+/** One turn in this many goes to the job that has waited longest. */
 const EVERY = 4;
 
 export function nextTurn<W extends Waiting>(waiting: Iterable<W>, turn: number): W | undefined {
@@ -27,7 +27,7 @@ export function nextTurn<W extends Waiting>(waiting: Iterable<W>, turn: number):
   return next;
 }
 
-/** Bytes that are likely read until `job` is done, which is one of `all` that are urgent. */
+/** Bytes that the hasher likely reads until `job` is done; `all` are the urgent jobs, with it. */
 export function bytesUntilDone<W extends Pick<Waiting, "left">>(job: W, all: Iterable<W>): number {
   let [sooner, later] = [0, 0];
   let isFirst = true;
