@@ -39,7 +39,7 @@ test("A folder waits for the file in it that was written last", () => {
   expect(waits(backOff, job, 102)).toBe(1);
 });
 
-test("What succeeded is forgotten, and so is what failed longest ago of very many", () => {
+test("A path is forgotten when it succeeded, or when 10 000 others failed later", () => {
   const backOff = new BackOff();
   backOff.failed(written(1, "/a"), 1000);
   backOff.failed(written(1, "/b"), 1000);

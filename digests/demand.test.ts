@@ -165,7 +165,7 @@ test("Retry-After follows the rate, and what is read before", () => {
     // The shorter goes first, and a fourth of the time is the other's.
     want(jobOf("b", 150e6)),
     want(jobOf("a", 600e6)),
-    // Beyond a minute clients want to see progress.
+    // Clients see progress at least once a minute.
     want(jobOf("c", 2 ** 40)),
   ]).toEqual(["0 % 3 s", "16 % 10 s", "0 % 4 s", "16 % 13 s", "0 % 60 s"]);
 });
@@ -198,7 +198,7 @@ test("One client has 16 jobs, also when others ask for the same, and others have
   });
 });
 
-test("Where there are too many jobs, the longest makes room for a shorter one", () => {
+test("At the limit of jobs a shorter one takes the place of the longest", () => {
   const { want, demand, asked } = start();
   for (let n = 0; n < 1_000; n++) want(jobOf(`${n}`, (n + 1) * MIB));
   demand.begin(jobOf("background"));
@@ -224,14 +224,14 @@ test("Two folders of the largest kind leave room for a file", () => {
   ]);
 });
 
-test("A question that waits for a job leaves nothing behind at it", async () => {
+test("A job forgets a question that gave up waiting", async () => {
   const { demand } = start();
   const wanted = isWanted(demand.want(jobOf("a"), "client"));
   await Promise.all(Array.from({ length: 1_000 }, () => demand.answer(wanted, 0)));
   expect(wanted.waiting.size).toBe(0);
 });
 
-test("What is disposed of withdraws all, and keeps nobody waiting", async () => {
+test("Disposing withdraws all jobs and ends all waiting", async () => {
   const { demand, asked, ended } = start();
   const wanted = isWanted(demand.want(jobOf("a"), "client"));
   const waiting = demand.answer(wanted, 10_000);

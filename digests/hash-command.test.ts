@@ -1,4 +1,4 @@
-/** A tree hashed beforehand: what is said, what is kept, how it ends. */
+/** `rangesrv hash`: its lines, its exit codes, and what the store has afterwards. */
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
@@ -30,14 +30,14 @@ function makeTree(files: Readonly<Record<string, string | Uint8Array>>): string 
 interface Hooks {
   /** Bytes that the store may take. */
   readonly limit?: number;
-  /** Called when a file was hashed and is kept. */
+  /** Called when a file's digests are stored. */
   readonly hashed?: (path: string) => void;
   /** Called with what the meter prints. */
   readonly shown?: () => void;
   readonly signal?: AbortSignal;
 }
 
-/** Hashes a tree: the exit code, what was logged, and the names that are kept. */
+/** Hashes a tree. Returns the exit code, the log lines and the names of files that were hashed. */
 async function hash(directory: string, state: string | undefined, hooks: Hooks = {}) {
   const lines: string[] = [];
   const log = (line: string) => void lines.push(line.replaceAll(`${directory}/`, ""));
@@ -56,7 +56,7 @@ async function hash(directory: string, state: string | undefined, hooks: Hooks =
   return { code, lines, hashed };
 }
 
-test("What a tree lacks is hashed, once", async () => {
+test("Files without digests are hashed, once", async () => {
   const directory = makeTree({ b: "12345", "a/c": offsetBytes(2 * MIB), empty: "", ".hidden": "" });
   const state = temporaryDirectory();
   const first = await hash(directory, state);
@@ -70,7 +70,7 @@ test("What a tree lacks is hashed, once", async () => {
   ]);
 });
 
-test("What is kept is what a hasher finds", async () => {
+test("A hasher finds what the command stored", async () => {
   const directory = makeTree({ "dir/file": "12345" });
   const state = temporaryDirectory();
   await hash(directory, state);
@@ -170,7 +170,7 @@ function makeSparse(directory: string, names: readonly string[]): void {
   }
 }
 
-test("A tree that doesn't fit is hashed as far as it does, once; what was asked for stays", async () => {
+test("A tree that doesn't fit is hashed until the store is full; what a request asked for stays", async () => {
   const directory = makeTree({});
   const names = [..."abcdefghijkl"];
   makeSparse(directory, names);
@@ -178,7 +178,7 @@ test("A tree that doesn't fit is hashed as far as it does, once; what was asked 
   const limit = 90_000;
   const first = await hash(directory, state, { limit });
   const [, before = ""] = first.hashed;
-  // A request asks for one that didn't fit: what was made beforehand makes room for it.
+  // A request asks for a file that didn't fit: digests made by the command are removed for it.
   const asked = names.find((name) => !first.hashed.includes(name)) ?? "";
   const job = fileJob(identityAt(join(directory, asked)));
   const outcome = await hashJob(job, () => Promise.resolve());
@@ -198,7 +198,7 @@ test("A tree that doesn't fit is hashed as far as it does, once; what was asked 
   }).toEqual({ first: [1, 1, true], some: true, second: [1, true, 1], kept: true });
 });
 
-test("In a full store files that are gone make room", async () => {
+test("In a full store digests of deleted files are removed for others", async () => {
   const directory = makeTree({});
   makeSparse(directory, [..."abcdefghijkl"]);
   const state = temporaryDirectory();
@@ -209,7 +209,7 @@ test("In a full store files that are gone make room", async () => {
   expect([first.code, second.hashed.length > 0]).toEqual([1, true]);
 });
 
-test("An interrupt loses the file in hand and no more", async () => {
+test("An interrupt loses the file that is being read and no other", async () => {
   const directory = makeTree({ a: "A", b: offsetBytes(3 * MIB), c: "C" });
   const state = temporaryDirectory();
   const controller = new AbortController();
@@ -237,7 +237,7 @@ test.each([["SIGINT"], ["SIGTERM"]] as const)("%s ends it with 130 and a line", 
   let signalled = false;
   for await (const chunk of child.stderr.pipeThrough(new TextDecoderStream())) {
     text += chunk;
-    // Once: a second one would end it without a line.
+    // Once: a second signal would end it without a line.
     if (!signalled && text.includes("MB/s")) child.kill(signal);
     signalled ||= text.includes("MB/s");
   }

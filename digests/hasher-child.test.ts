@@ -1,4 +1,4 @@
-/** The hasher's process: one that is stopped, one that hangs, one that can't go on. */
+/** Processes that are stopped, hang, end or fail, and one whose parent is gone. */
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { truncateSync, writeFileSync } from "node:fs";
@@ -33,7 +33,7 @@ function endless(): Job {
   return fileJob(identityAt(path));
 }
 
-/** Asks for a job; `begun` tells whether the hasher took it in hand. */
+/** Asks for a job; `begun` tells whether the hasher began to read it. */
 function ask(hasher: WatchedHasher, job = endless()) {
   const controller = new AbortController();
   const { promise, resolve } = Promise.withResolvers<true>();
@@ -43,7 +43,7 @@ function ask(hasher: WatchedHasher, job = endless()) {
   return { answer, begun, withdraw: () => controller.abort() };
 }
 
-/** The same until it is in hand: on a busy machine a start may take longer than the silence here. */
+/** Asks until a job is begun: on a busy machine a start may take longer than the silence here. */
 async function begin(hasher: WatchedHasher) {
   for (;;) {
     const asked = ask(hasher);
@@ -70,8 +70,8 @@ test.if(LINUX)("A hasher that is stopped is killed, and another is started", asy
   }).toEqual({ answer: { kind: "lost" }, second: { kind: "lost" }, another: true, line: true });
 });
 
-test("A program that hangs in what it was asked has said so before", async () => {
-  // As the hasher at a disk that doesn't answer: the message must have left it.
+test("Progress that a program sends before it hangs is received", async () => {
+  // Like a hasher that hangs at a disk: the message must have left the process.
   const hangs = program(`
     process.on("message", ({ id }) => {
       process.send({ kind: "progress", id, progress: { done: 0, rate: undefined } });
@@ -100,7 +100,7 @@ test("A program that ends at once is started later and later", async () => {
   });
 });
 
-test("A failure that the hasher reports is a line, and lost; it goes on", async () => {
+test("A failure that the hasher reports is a log line, its question is lost, and it goes on", async () => {
   const fails = program(`
     process.on("message", ({ id }) => {
       process.send({ kind: "no-answer", id, reason: "no memory", code: undefined });

@@ -1,4 +1,4 @@
-/** One reading against node:crypto, and that no digest is of two versions. */
+/** Digests compared with those of node:crypto, and files that change while they are read. */
 
 import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
@@ -103,7 +103,7 @@ test.each<[string, readonly number[]]>([
   });
 });
 
-/** Two chunks and a bit, so that it can change after the first, and after the last. */
+/** Two chunks and 5 bytes: the file can change after the first chunk, and after the last. */
 const LENGTH = 2 * MIB + 5;
 
 test.each<[string, (path: string) => void]>([
@@ -186,7 +186,7 @@ test("A failure of the disk is told by its code", async () => {
   });
 });
 
-test("What is thrown between two chunks ends the job and is thrown on, whatever its code", async () => {
+test("An error thrown between two chunks ends the job and is thrown on, whatever its code", async () => {
   const path = join(temporaryDirectory(), "file");
   writeSettled(path, offsetBytes(LENGTH));
   const job = fileJob(identityAt(path));
@@ -194,7 +194,7 @@ test("What is thrown between two chunks ends the job and is thrown on, whatever 
   await expect(hashJob(job, () => Promise.reject(stop))).rejects.toBe(stop);
 });
 
-/** A file of two chunks and a bit, left for others between all chunks; `meanwhile` comes after the first. */
+/** Hashes a file of LENGTH bytes that is closed between all chunks. `meanwhile` runs after the first. */
 function hashWithPauses(meanwhile: (path: string) => void): unknown {
   const path = join(temporaryDirectory(), "file");
   writeSettled(path, offsetBytes(LENGTH));
@@ -223,11 +223,11 @@ test.each<[string, (path: string) => void, unknown]>([
     },
     { kind: "changed" },
   ],
-])("A file that was left for others and is then %s", (_why, meanwhile, expected) => {
+])("A file that was closed between two chunks and is then %s", (_why, meanwhile, expected) => {
   expect(hashWithPauses(meanwhile)).toEqual(expected);
 });
 
-test("A folder of empty files is read in a few goes", () => {
+test("A folder of empty files takes few calls", () => {
   const path = temporaryDirectory();
   writeSettled(join(path, "empty"), "");
   const files = Array.from({ length: 250 }, () => identityAt(join(path, "empty")));

@@ -1,4 +1,4 @@
-/** Digests as a serving process asks for them, of a real hasher. */
+/** The keeper with a real hasher's process. */
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { appendFileSync, openSync, renameSync, truncateSync, writeFileSync } from "node:fs";
@@ -39,7 +39,7 @@ function folderJob(path: string, files: readonly Identity[], pieceLength: number
   return { kind: "folder", path, files, pieceLength };
 }
 
-/** A file of so many bytes that takes no space, and too long to be hashed while a test runs. */
+/** A sparse file that takes longer to hash than a test runs. */
 function writeSparse(path: string, length = 2 ** 39): OpenFile {
   writeFileSync(path, "");
   truncateSync(path, length);
@@ -145,7 +145,7 @@ test("A file that changed after it was opened has no digests, and the new versio
   using changed = open(path);
   using started = startKeeper();
   let obtained = await started.keeper.obtain(fileJob(old.identity));
-  // A second is said until the hasher, which is being started, has looked.
+  // Retry-After is 1 until the hasher, which is being started, has looked.
   while (obtained.kind === "pending" && obtained.retryAfter === 1) {
     obtained = await started.keeper.obtain(fileJob(old.identity));
   }
@@ -163,7 +163,7 @@ test("A file that changed after it was opened has no digests, and the new versio
   ]);
 });
 
-test("begin hashes in the background what has settled; a date in the future never does", async () => {
+test("begin hashes settled files in the background; a date in the future never settles", async () => {
   const directory = temporaryDirectory();
   writeSettled(join(directory, "file"), "OLD");
   writeFileSync(join(directory, "fresh"), "NEW");
@@ -210,7 +210,7 @@ test("Files too large, and folders of too many, have none and are not read", asy
   ]).toEqual([{ kind: "too-large" }, { kind: "too-large" }, undefined]);
 });
 
-test("A failure of the disk is told, and not tried again at once", async () => {
+test("A failure of the disk is reported, and the file isn't tried again at once", async () => {
   const path = `${temporaryDirectory()}/${"x".repeat(300)}`;
   const file = { path, inode: 1n, size: 5, modified: 1n, changed: 1n };
   using started = startKeeper();
@@ -243,7 +243,7 @@ test("A log that is written every four seconds is read twice, and then when it i
     tell() {},
     now: () => seconds * 1000,
   });
-  /** Somebody asks every second for the log as it is then. */
+  /** Asks every second for the log's version of that second. */
   async function ask(written: (second: number) => number, until: number): Promise<number[]> {
     const said = new Set<number>();
     for (; seconds < 1e9 + until; seconds++) {
@@ -259,13 +259,13 @@ test("A log that is written every four seconds is read twice, and then when it i
   await ask(() => 1e9 + 296, 302);
   expect({ during, written, after: read }).toEqual({
     during: [3, 7],
-    // Until it has settled, and then until it has been left alone for 4 s.
+    // Until it has settled, and then until it has stayed unchanged for 4 s.
     written: [1, 2, 4],
     after: [300],
   });
 });
 
-test("While one is long, others are answered; it is pending, with its percent", async () => {
+test("While a long file is pending, with its percent, others are answered", async () => {
   const directory = temporaryDirectory();
   using long = writeSparse(join(directory, "long"));
   writeSettled(join(directory, "short"), "SHORT");
@@ -280,7 +280,7 @@ test("While one is long, others are answered; it is pending, with its percent", 
   ]);
 });
 
-test("A hasher that dies is a line; what it was asked fails softly, and another is started", async () => {
+test("A hasher that dies is a log line; its questions are pending or lost, and another is started", async () => {
   const directory = temporaryDirectory();
   using long = writeSparse(join(directory, "long"));
   writeSettled(join(directory, "short"), "SHORT");
@@ -306,7 +306,7 @@ test("A hasher that dies is a line; what it was asked fails softly, and another 
   });
 });
 
-test("A hasher that can't be started is a line, and everything is pending", async () => {
+test("A hasher that can't be started is a log line, and all files are pending", async () => {
   const path = join(temporaryDirectory(), "file");
   writeSettled(path, "OLD");
   using file = open(path);
@@ -318,7 +318,7 @@ test("A hasher that can't be started is a line, and everything is pending", asyn
   ]);
 });
 
-test("No more wait in the background than the bound; what somebody waits for isn't counted", async () => {
+test("At the backlog no file is begun in the background; one that a client waits for is", async () => {
   const directory = temporaryDirectory();
   using long = writeSparse(join(directory, "long"));
   const files = Array.from({ length: 6 }, (_, n) => {
@@ -330,7 +330,7 @@ test("No more wait in the background than the bound; what somebody waits for isn
   keeper.begin(long.identity);
   for (const file of files) keeper.begin(file.identity);
   keeper.begin(long.identity);
-  // Those that wait are hashed before the one that is asked for now is begun in the background.
+  // An urgent job goes before those in the background.
   const last = files.at(-1);
   const obtained = last && (await wait(() => keeper.obtain(fileJob(last.identity))));
   expect({ obtained: obtained?.kind, asked: hasher.asked }).toEqual({

@@ -1,4 +1,4 @@
-/** The order of work in the hasher, by a reader whose chunks are 1 MiB and take no time. */
+/** The order in which the hasher reads, with jobs whose chunks are 1 MiB and take no time. */
 
 import { expect, test } from "bun:test";
 import { type Digested, fileJob, type Job, lengthOf, type Outcome } from "./job.ts";
@@ -56,7 +56,7 @@ function startQueue(after: (chunks: number) => void = () => {}) {
   });
   const asked: Promise<unknown>[] = [];
   const progress: string[] = [];
-  /** Asks for a job of so many chunks: at once urgent when its name is a capital. Returns what withdraws it. */
+  /** Asks for a job of so many chunks; a capital is urgent. Returns a function that withdraws it. */
   function ask(path: string, length: number, urgent = path === path.toUpperCase()): () => void {
     const controller = new AbortController();
     const { signal } = controller;
@@ -132,7 +132,7 @@ test.each<[string, [string, number][], string]>([
 
 type Started = ReturnType<typeof startQueue>;
 
-/** What happens when so many chunks were read of `a10` and what was asked besides. */
+/** What happens after some chunks of `a10`, and of what is asked for then. */
 test.each<[string, (started: Started, withdraw: () => void) => void, string, string[]]>([
   ["nothing", () => {}, "a10", ["a digested"]],
   [
@@ -210,12 +210,12 @@ test.each<[string, (started: Started, withdraw: () => void) => void, string, str
   });
 });
 
-test("Progress is told when a job is taken in hand, now and then, and when it is left", async () => {
+test("Progress is told when a job is begun, every quarter of a second, and when it is left", async () => {
   const { ask, idle, progress } = startQueue();
   ask("A", 40);
   ask("B", 60);
   await idle();
-  // 10 ms for a chunk of 1 MiB: 100 MiB a second, and a telling after 25 chunks at most.
+  // 10 ms for a chunk of 1 MiB: 100 MiB a second, and a message after 25 chunks at most.
   expect(progress).toEqual([
     ...["A 0 ?", "A 24 100", "B 0 100", "B 8 100", "A 24 100"],
     ...["B 8 100", "B 33 100", "B 58 100"],

@@ -1,4 +1,4 @@
-/** What is kept, for how long, and what becomes of a database that isn't right. */
+/** What the store finds, what it removes when it is full, and damaged databases. */
 
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
@@ -98,7 +98,7 @@ test("Without a directory nothing is kept", () => {
 const HASH = new Uint8Array(20).fill(1);
 const OTHER_HASH = new Uint8Array(20).fill(2);
 
-test("Two names of one file are two info hashes of one row, and go with it", () => {
+test("Two names of one file are two info hashes of one row, and are removed with it", () => {
   using store = openStore(temporaryDirectory()).store;
   const key = keyOf(JOB);
   const [v1, latest] = [
@@ -123,7 +123,7 @@ test("Two names of one file are two info hashes of one row, and go with it", () 
   });
 });
 
-test("Beyond the bound what was made beforehand goes first, then what was used least recently", () => {
+test("A full store removes what a crawl made first, then what was asked for least recently", () => {
   const hour = 3_600_000;
   let now = 0;
   const directory = temporaryDirectory();
@@ -208,7 +208,7 @@ test.each<[string, (path: string) => void, string]>([
   });
 });
 
-test("The database and the directory that is made are for this user alone, whatever the umask", () => {
+test("Other users can't open the database or the directory that it makes, whatever the umask", () => {
   const before = process.umask(0);
   try {
     const directory = join(temporaryDirectory(), "state");
@@ -233,7 +233,7 @@ test("The database and the directory that is made are for this user alone, whate
   }
 });
 
-test("A state directory that everybody can write is a line", () => {
+test("A state directory that everybody can write is a log line", () => {
   const directory = temporaryDirectory();
   chmodSync(directory, 0o777);
   const { store, lines } = openStore(directory);
@@ -279,7 +279,7 @@ test("An empty file, as a crash leaves one, becomes a database", () => {
   expect([opened.keep(JOB, digested(JOB, 1)), lines]).toEqual([true, []]);
 });
 
-test("Rows with numbers and keys that nobody here writes are gone through to an end", async () => {
+test("A sweep ends, also with foreign row numbers and keys", async () => {
   const directory = temporaryDirectory();
   using opened = openStore(directory, { limit: 128 * 1024 }).store;
   opened.keep(JOB, digested(JOB, 1));
@@ -301,7 +301,7 @@ test("Rows with numbers and keys that nobody here writes are gone through to an 
   expect([...kept, opened.has(job)]).toEqual([true, true, false]);
 });
 
-/** Changes bytes of the database, as a disk does, where `find` first stands after the first page. */
+/** Overwrites the first `find` after the first page, as a failing disk would. */
 function overwrite(path: string, find: Uint8Array): void {
   const bytes = readFileSync(path);
   const at = bytes.indexOf(find, 4096);
@@ -338,7 +338,7 @@ test.each<[string, (path: string) => void]>([
   }).toEqual({ found: undefined, kept: true, again: digested(JOB, 2), lines: 1 });
 });
 
-test("Another process that has begun a new database is followed, not robbed of it", () => {
+test("A database that another process has begun anew is used, not deleted", () => {
   const directory = temporaryDirectory();
   const path = join(directory, "digests.sqlite");
   const { store, lines } = openStore(directory);
@@ -379,7 +379,7 @@ test.each<[string, (directory: string) => void, RegExp]>([
   });
 });
 
-test("A database that takes no more still gives what it has", () => {
+test("A database that takes no more rows still finds those it has", () => {
   const directory = temporaryDirectory();
   const { store, lines } = openStore(directory);
   using opened = store;

@@ -1,6 +1,6 @@
 /**
- * Digests against a tree that changes under them: files that look like those before
- * them, links in a circle, and files that take hours to read for whoever asks a byte.
+ * Attacks on digests by the tree and by requests: a file that looks like the one before
+ * it, links in a circle, and files that would take hours to read.
  */
 
 import { expect, setDefaultTimeout, test } from "bun:test";
@@ -27,7 +27,7 @@ const HASHER = 112;
 
 const FEW_DESCRIPTORS = ["sh", "-c", 'ulimit -n 128 && exec "$@"', "sh"];
 
-/** Content of a document about `path`, as soon as there is one. */
+/** Asks for a document until it is there. */
 async function documentOf({ origin }: Running, path: string): Promise<string> {
   for (;;) {
     const response = await fetch(`${origin}/data/${path}`);
@@ -37,7 +37,7 @@ async function documentOf({ origin }: Running, path: string): Promise<string> {
   }
 }
 
-/** Repr-Digest of a file, as soon as it is told to a client that asks as `fields` say. */
+/** Asks for a file with `fields` until the answer has a Repr-Digest. */
 async function digestOf({ origin }: Running, path: string, headers = {}): Promise<string> {
   for (;;) {
     const response = await fetch(`${origin}/data/${path}`, {
@@ -53,7 +53,7 @@ function sha256(content: string | Uint8Array, encoding: "hex" | "base64"): strin
   return new Bun.CryptoHasher("sha256").update(content).digest(encoding);
 }
 
-/** Bytes that a server's processes have read. */
+/** Bytes that the server's processes have read. */
 function bytesRead({ process: { pid } }: Running): number {
   return processesOf(pid)
     .map((one) => Number(/^rchar: (\d+)/m.exec(readFileSync(`/proc/${one}/io`, "latin1"))?.[1]))
@@ -67,7 +67,7 @@ function writeSparse(path: string, length: number): void {
   settle(path);
 }
 
-/** Puts another file in its place, with its inode where the file system gives it out again. */
+/** Replaces a file by another, with the same inode number if the file system gives it out again. */
 function replace(path: string, content: string): void {
   const { ino } = statSync(path);
   unlinkSync(path);
@@ -79,7 +79,7 @@ function replace(path: string, content: string): void {
   writeSettled(path, content);
 }
 
-/** Writes within a file and puts its date back. */
+/** Writes into a file and restores its date. */
 function rewrite(path: string, content: string): void {
   writeSettled(path, content);
 }
@@ -112,14 +112,14 @@ test.each<[string, (path: string, content: string) => void]>([
     await using running = await startBinary([directory, "--state", state], FEW_DESCRIPTORS);
     const attack = async () => {
       await ask(running);
-      // More than it keeps open: it lets go of the file, whose inode is free then.
+      // More files than the server keeps open: it closes the first, whose inode becomes free.
       for (const other of others) await fetch(`${running.origin}/data/${other}`);
-      // The clock of a file system may stand for some milliseconds.
+      // The clock of a file system ticks every few milliseconds.
       do change(path, "NEW");
       while (statSync(path, { bigint: true }).ctimeNs === stamp);
       await ask(running);
     };
-    // A first torrent takes memory for good, and this is about the digests.
+    // The server's first torrent takes memory that it keeps.
     expect(await withstand(running, "small", attack, 96)).toEqual(UNHARMED);
   }
   await using running = await startBinary([directory, "--state", state]);
@@ -144,7 +144,7 @@ test("Links in a circle give a file endless names, and it is read once", async (
     "latest",
     ...Array.from({ length: 20 }, (_, n) => `${"mirror/".repeat(n)}large`),
   ];
-  // The process that hashes reads what it is made of when it starts.
+  // The hasher reads its executable when it starts; that isn't counted.
   await documentOf(running, "small.sha256");
   const documents = new Set<string>();
   let read = 0;
@@ -186,7 +186,7 @@ test("A tree with links in it is hashed beforehand file by file", async () => {
   ]);
 });
 
-test("A name with escape sequences and lines in it is one line that a terminal obeys nothing in", async () => {
+test("A name with escape sequences and line feeds is one log line, with both escaped", async () => {
   const directory = temporaryDirectory();
   const state = temporaryDirectory();
   writeSparse(join(directory, "a\x1b]0;title\x07\x9b2J\nrangesrv: b"), 1024 ** 4 + 1);
@@ -228,7 +228,7 @@ test("A byte of a file of 1 TiB is answered without reading more, and without an
   });
 });
 
-test("With a state directory it is looked for there, and not read either", async () => {
+test("With a state directory the store is asked for its digests, and the file isn't read either", async () => {
   const directory = temporaryDirectory();
   const state = temporaryDirectory();
   writeSparse(join(directory, "huge"), 1024 ** 4);
@@ -242,14 +242,14 @@ test("With a state directory it is looked for there, and not read either", async
     const headers = { range: "bytes=0-0" };
     await (await fetch(`${running.origin}/data/huge`, { headers })).arrayBuffer();
     const before = bytesRead(running);
-    // What the process that hashes was asked before these, it has begun.
+    // If the hasher were to read the large file, it would have begun before it reads these.
     for (const other of others) await documentOf(running, `${other}.sha256`);
     read = bytesRead(running) - before;
   });
   expect({ outcome, little: read < 4 * MIB }).toEqual({ outcome: UNHARMED, little: true });
 });
 
-test("Plain answers carry digests that are kept, for which no file is read", async () => {
+test("Plain answers carry digests from the store, and no file is read for them", async () => {
   const directory = temporaryDirectory();
   const state = temporaryDirectory();
   writeSparse(join(directory, "large"), 512 * MIB);
@@ -274,7 +274,7 @@ test("Plain answers carry digests that are kept, for which no file is read", asy
   });
 });
 
-test("--hash hashes a tree from the start on, and what comes later when it is asked for", async () => {
+test("--hash hashes a tree at the start, and later files when they are asked for", async () => {
   const directory = temporaryDirectory();
   const state = temporaryDirectory();
   for (const name of ["a", "b"]) writeSettled(join(directory, name), name);
@@ -291,7 +291,7 @@ test("--hash hashes a tree from the start on, and what comes later when it is as
   ]);
 });
 
-test("A directory a thousand deep, and a thousand beside each other there, are gone through", async () => {
+test("A tree 1000 directories deep, with 1000 directories in the last, is hashed", async () => {
   const directory = temporaryDirectory();
   const state = temporaryDirectory();
   const deep = `${directory}${"/d".repeat(1000)}`;
@@ -309,12 +309,12 @@ test("A directory a thousand deep, and a thousand beside each other there, are g
     },
     HASHER,
   );
-  // Much faster than by the runtime, which names each from the root on.
+  // rm is much faster than the runtime, which resolves each path from the root.
   await run(["rm", "-rf", join(directory, "d")]);
   expect(outcome).toEqual(UNHARMED);
 });
 
-test("What is kept is for nobody else to read or write, whatever the umask", async () => {
+test("Other users can neither read nor write the store, whatever the umask", async () => {
   const directory = temporaryDirectory();
   const state = join(temporaryDirectory(), "state");
   writeSettled(join(directory, "small"), "small");

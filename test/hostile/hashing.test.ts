@@ -1,6 +1,6 @@
 /**
- * Digests while somebody has endless files hashed, or the process that hashes is stopped
- * or killed: others get theirs, and nobody waits without an answer.
+ * Attacks on the hasher: a client has endless files hashed, or the process is stopped or
+ * killed. Other clients get their digests, and every request is answered.
  */
 
 import { expect, setDefaultTimeout, test } from "bun:test";
@@ -16,7 +16,7 @@ setDefaultTimeout(60_000);
 const LINUX = process.platform === "linux";
 const MIB = 1024 * 1024;
 
-/** A directory with small files, and large ones that take no space and hours to read. */
+/** A directory with two small files, one of 24 MiB, and 1000 that are sparse and take hours to read. */
 function writeTree(): string {
   const directory = temporaryDirectory();
   writeSettled(join(directory, "small"), "SMALL");
@@ -32,7 +32,7 @@ function writeTree(): string {
   return directory;
 }
 
-/** The one process that a server without workers starts. */
+/** Pid of the hasher: a server without workers has no other child. */
 function hasherOf(running: Running): number | undefined {
   return processesOf(running.process.pid)[1];
 }
@@ -41,7 +41,7 @@ async function head(port: number, path: string): Promise<number> {
   return (await ask(port, "HEAD", `/data/${path}`)).status;
 }
 
-/** Asks until the document is there, at most as often as given. */
+/** Asks up to `tries` times until the document is there. Returns the last status. */
 async function obtain(port: number, path: string, tries = Infinity): Promise<number> {
   let status = 0;
   for (let n = 0; n < tries && status !== 200; n++) status = await head(port, path);
@@ -51,7 +51,7 @@ async function obtain(port: number, path: string, tries = Infinity): Promise<num
 test.each([
   ["one endless file", 1],
   ["1000 endless files", 1000],
-])("Small and medium files have digests while somebody has %s hashed", async (_why, count) => {
+])("Small and medium files get digests while a client has %s hashed", async (_why, count) => {
   const directory = writeTree();
   await using running = await startBinary([directory]);
   const { port } = running;
@@ -71,7 +71,7 @@ test.each([
   expect({ ...seen, statuses }).toEqual({ ...UNHARMED, statuses: [503, 503, 200, 200] });
 });
 
-test.if(LINUX)("A hasher that is stopped keeps nobody waiting", async () => {
+test.if(LINUX)("While the hasher is stopped, requests are answered with 503", async () => {
   const directory = writeTree();
   await using running = await startBinary([directory]);
   const { port } = running;
@@ -95,7 +95,7 @@ test.if(LINUX)("A hasher that is stopped keeps nobody waiting", async () => {
   expect({ ...seen, answers }).toEqual({ ...UNHARMED, answers: [200, [503, true, 200], 200] });
 });
 
-test.if(LINUX)("A hasher that is killed again and again is a delay", async () => {
+test.if(LINUX)("When the hasher is killed again and again, digests come later", async () => {
   const directory = writeTree();
   await using running = await startBinary([directory]);
   const { port } = running;
