@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
-import { decode, type Dictionary } from "../swarm/bittorrent/bencode.ts";
+import { decode, type Dictionary } from "../swarm/bittorrent/bdecode.ts";
 import { type Running, startBinary } from "./binary.ts";
 import { freePort, LIBTORRENT, PYTHON, run, testWith } from "./clients.ts";
 import { offsetBytes, settle, temporaryDirectory, writeSettled } from "./site.ts";

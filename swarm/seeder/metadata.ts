@@ -3,7 +3,8 @@
  * dictionary in pieces of 16 KiB, for those who come with a magnet link (BEP 9).
  */
 
-import { type Bencoded, decodePrefix, encode } from "../bittorrent/bencode.ts";
+import { type Bencoded, decodePrefix } from "../bittorrent/bdecode.ts";
+import { encode } from "../bittorrent/bencode.ts";
 
 /** Bytes of a piece of the info dictionary. */
 const METADATA_PIECE = 16 * 1024;

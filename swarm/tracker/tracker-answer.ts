@@ -4,7 +4,7 @@
  */
 
 import { formatAddress } from "../bittorrent/address.ts";
-import { decode, type Dictionary } from "../bittorrent/bencode.ts";
+import { decode, type Dictionary } from "../bittorrent/bdecode.ts";
 
 /** A peer that a tracker named. */
 export interface KnownPeer {

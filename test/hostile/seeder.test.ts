@@ -3,7 +3,8 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { truncateSync } from "node:fs";
 import { join } from "node:path";
-import { decode, encode } from "../../swarm/bittorrent/bencode.ts";
+import { decode } from "../../swarm/bittorrent/bdecode.ts";
+import { encode } from "../../swarm/bittorrent/bencode.ts";
 import { writeHandshake } from "../../swarm/seeder/wire.ts";
 import { type Running, startBinary } from "../binary.ts";
 import { peerId, RawPeer } from "../raw-peer.ts";

@@ -6,7 +6,8 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { decode, type Encodable, encode } from "../../swarm/bittorrent/bencode.ts";
+import { decode } from "../../swarm/bittorrent/bdecode.ts";
+import { type Encodable, encode } from "../../swarm/bittorrent/bencode.ts";
 import { type Running, startBinary } from "../binary.ts";
 import { offsetBytes, temporaryDirectory, writeSettled } from "../site.ts";
 import { ask, Wire } from "../wire.ts";
