@@ -23,10 +23,10 @@ import { stopOnSignals } from "./service/shutdown.ts";
 import { VERSION } from "./service/version.ts";
 import { type LastCalls, lineToSupervisor, obeySupervisor, workerPort } from "./service/worker.ts";
 import { countWorkers, Supervisor } from "./service/workers.ts";
-import { type Asking, SwarmAnswers } from "./swarm/answers.ts";
+import { type ClientRequest, SwarmAnswers } from "./swarm/answers.ts";
 import { deskAnswers, type DeskTopics, RemoteDesk } from "./swarm/desk.ts";
 import { documentsOfFile } from "./swarm/documents/document.ts";
-import { infoHashOf } from "./swarm/named.ts";
+import { infoHashOf } from "./swarm/named-job.ts";
 import { Origin, type SwarmDesk } from "./swarm/origin.ts";
 
 /** What is served, and how. */
@@ -96,13 +96,13 @@ function answer(site: Site, exchange: Exchange): Response | Promise<Response> {
     using file = place;
     const { now } = exchange;
     // 3. A client may want the document about a file in its place.
-    const document = swarm.negotiated(file, asking(exchange), now);
+    const document = swarm.metalinkInstead(file, asking(exchange), now);
     if (document !== undefined) return document.then((plan) => respond(plan, exchange));
     // 4. Facts about a file become a plan, and the plan a response.
     const download = hasParameter(target.query, "download");
     const circumstances = { now, boundary: () => crypto.randomUUID(), download };
     const decided = plan(method, headers, file.representAt(now), circumstances);
-    const described = swarm.describe(decided, file, exchange.request, now);
+    const described = swarm.addFields(decided, file, exchange.request, now);
     return respondFromFile(described, file, exchange);
   }
   // 5. A listing is read, and everything else has a plan without facts.
@@ -122,13 +122,13 @@ function answerNowhere(
   target: Target,
   exchange: Exchange,
 ): Response | Promise<Response> {
-  const document = swarm.elsewhere(target, asking(exchange));
+  const document = swarm.documentOrTracker(target, asking(exchange));
   if (document !== undefined) return document.then((plan) => respond(plan, exchange));
   return respond(planMethod(exchange.request.method) ?? planNowhere(target, prefix), exchange);
 }
 
 /** Only what the swarm decides by; the address is looked up when it asks for it. */
-function asking({ request, server }: Exchange): Asking {
+function asking({ request, server }: Exchange): ClientRequest {
   return {
     request,
     get client() {

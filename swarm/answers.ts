@@ -16,7 +16,7 @@ import { NOT_FOUND, type Plan, planMethod, refuse } from "../http/plan.ts";
 import { formatPath, type Target } from "../http/target.ts";
 import type { Window } from "../range.ts";
 import {
-  type Asked,
+  type AskedBy,
   documentOf,
   type DocumentTarget,
   planDocument,
@@ -28,7 +28,7 @@ import type { SwarmDesk } from "./origin.ts";
 import { parseTrackerUrl } from "./tracker/route.ts";
 
 /** A request, and where it came from. */
-export interface Asking {
+export interface ClientRequest {
   readonly request: Pick<Request, "method" | "url"> & { readonly headers: Fields };
   /** Address of the client; empty when it is gone already. */
   readonly client: string;
@@ -58,10 +58,10 @@ export class SwarmAnswers {
   }
 
   /** The answer where `target` leads to no file; undefined when it asks for nothing of the swarm's. */
-  elsewhere(target: Target, asking: Asking): Promise<Plan> | undefined {
+  documentOrTracker(target: Target, asking: ClientRequest): Promise<Plan> | undefined {
     const document =
       target.kind === "path" && !target.trailingSlash ? documentOf(target.segments) : undefined;
-    if (document !== undefined) return this.#document(document, asking, "by-name");
+    if (document !== undefined) return this.#document(document, asking, "name");
     return this.#track(asking);
   }
 
@@ -69,7 +69,7 @@ export class SwarmAnswers {
    * The Metalink of a file, for a client that names this type and has nothing of the file
    * yet, once the digests are known; undefined for everybody else.
    */
-  negotiated(file: OpenFile, asking: Asking, now: number): Promise<Plan> | undefined {
+  metalinkInstead(file: OpenFile, asking: ClientRequest, now: number): Promise<Plan> | undefined {
     const { method, headers } = asking.request;
     if (!this.#options.negotiate || !wantsMetalink(headers.get("accept"))) return undefined;
     if (method !== "GET" && method !== "HEAD") return undefined;
@@ -77,11 +77,11 @@ export class SwarmAnswers {
     const segments = segmentsBelow(this.#options.root, file.path);
     if (segments === undefined || this.#digests.of(file, false, now) === undefined)
       return undefined;
-    return this.#document({ kind: "meta4", segments }, asking, "by-accept");
+    return this.#document({ kind: "meta4", segments }, asking, "accept");
   }
 
   /** The plan of an answer about `file`, with the fields that are known of it. */
-  describe(decided: Plan, file: OpenFile, request: Asking["request"], now: number): Plan {
+  addFields(decided: Plan, file: OpenFile, request: ClientRequest["request"], now: number): Plan {
     const { status, fields, content } = decided;
     if (status === 304) return { status, fields: { ...fields, ...this.#vary }, content };
     if (status !== 200 && status !== 206) return decided;
@@ -102,13 +102,13 @@ export class SwarmAnswers {
     return link === undefined ? undefined : { link };
   }
 
-  async #document(target: DocumentTarget, asking: Asking, asked: Asked): Promise<Plan> {
+  async #document(target: DocumentTarget, asking: ClientRequest, askedBy: AskedBy): Promise<Plan> {
     const { url, headers, method } = asking.request;
     const refused = planMethod(method);
     if (refused !== undefined) return refused;
     const base = baseUrl({ url, host: headers.get("host") }, this.#options.url);
     if (base === undefined && target.kind !== "sha256") return NO_HOST;
-    const outcome = await this.#options.desk.document(target, asked, base ?? "", asking.client);
+    const outcome = await this.#options.desk.document(target, askedBy, base ?? "", asking.client);
     switch (outcome.kind) {
       case "document":
         return planDocument(outcome.document, headers);
@@ -121,7 +121,7 @@ export class SwarmAnswers {
     }
   }
 
-  #track({ request, client }: Asking): Promise<Plan> | undefined {
+  #track({ request, client }: ClientRequest): Promise<Plan> | undefined {
     const asked = parseTrackerUrl(request.url, client);
     if (asked === undefined) return undefined;
     const refused = planMethod(request.method);

@@ -26,13 +26,13 @@ function start(directory: string, state: string | undefined) {
 /** The torrent of a place, as soon as there is one. */
 async function torrentAt(catalogue: Catalogue, ...segments: string[]) {
   for (;;) {
-    const named = await catalogue.look(segments);
-    const described = "kind" in named ? named : await catalogue.describe(named);
-    if (described.kind === "pending") continue;
-    if (described.kind !== "described" || described.subject.torrent.kind !== "torrent") {
-      throw new Error(JSON.stringify(described));
+    const named = await catalogue.jobAt(segments);
+    const made = "kind" in named ? named : await catalogue.makeSubject(named);
+    if (made.kind === "pending") continue;
+    if (made.kind !== "subject" || made.subject.torrent.kind !== "torrent") {
+      throw new Error(JSON.stringify(made));
     }
-    return described.subject.torrent.torrent;
+    return made.subject.torrent.torrent;
   }
 }
 
@@ -90,7 +90,7 @@ test("A link's torrent has the link's name, and is served after a restart while 
       ...["latest.iso", "a.iso", "latest", "v1"],
       ...["latest.iso content", "a.iso content", "latest contentmore", "v1 contentmore"],
       "FileChanged",
-      ...["absent", "a.iso content", "absent", "absent"],
+      ...["unknown", "a.iso content", "unknown", "unknown"],
     ],
     knows: "unknown",
   });
@@ -103,7 +103,7 @@ test("Without a state directory what was made is known until the end, and nobody
   expect([
     await given(started.catalogue, infoHash),
     await started.catalogue.knows(new Uint8Array(20)),
-    await started.catalogue.look(["nothing"]),
+    await started.catalogue.jobAt(["nothing"]),
     started.lines,
   ]).toEqual(["latest.iso content", "unknown", { kind: "absent" }, []]);
 });
@@ -123,7 +123,7 @@ test("While too many folders are looked at, nobody can tell of a torrent whether
   };
   const catalogue = new Catalogue(root, new DigestKeeper({ hasher, kept: true, tell() {} }));
   const looks = ["many", ...Array.from({ length: 120 }, (_, n) => `d${n}`)].map((name) =>
-    catalogue.look([name]),
+    catalogue.jobAt([name]),
   );
   const during = await catalogue.knows(new Uint8Array(20));
   await Promise.all(looks);

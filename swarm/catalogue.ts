@@ -1,6 +1,6 @@
 /**
- * The torrents that were made of a tree: what a file or a folder is as a torrent, and
- * what an info hash that a peer names stands for.
+ * The torrents of a tree, both ways: from a file or folder to its digests and torrent,
+ * and from an info hash that a peer sent back to the files.
  */
 
 import { fileJob, keyOf } from "../digests/job.ts";
@@ -11,95 +11,94 @@ import { SharedContent } from "../files/shared-content.ts";
 import type { MadeTorrent, Refused } from "./bittorrent/torrent.ts";
 import type { Subject } from "./documents/document.ts";
 import { Folders, type Listed } from "./folders.ts";
-import { type Found, KnownTorrents } from "./known-torrents.ts";
-import { type Named, sharedFiles, torrentOf } from "./named.ts";
-import type { Found as FoundSeed } from "./seeder/upload.ts";
-import { Shelf } from "./shelf.ts";
+import { JobCache } from "./job-cache.ts";
+import { KnownTorrents, type TorrentLookup } from "./known-torrents.ts";
+import { type NamedJob, sharedFiles, torrentOf } from "./named-job.ts";
+import type { SeedLookup } from "./seeder/upload.ts";
 import type { Knowledge } from "./tracker/route.ts";
 
-/** Why documents can't be made now, or can't at all. */
-export type Undescribed =
+/** Why there is no {@link Subject} for documents, now or at all. */
+export type NoSubject =
   | Extract<Unobtained, { kind: "pending" }>
   | Refused
   /** There is no such file or folder. */
   | { readonly kind: "absent" };
 
-/** What documents can be made of. */
-export type Described = { readonly kind: "described"; readonly subject: Subject } | Undescribed;
+export type MadeSubject = { readonly kind: "subject"; readonly subject: Subject } | NoSubject;
 
 /** Bytes of torrents that are kept. */
-const SHELF = 16 * 1024 * 1024;
-/** Milliseconds that a request waits for a look at a folder: a worker waits ten seconds for all. */
+const MOST_KEPT = 16 * 1024 * 1024;
+/** Milliseconds that a request waits for the walk of a folder: a worker waits ten seconds for the whole answer. */
 const PATIENCE = 5_000;
 
 export class Catalogue {
+  readonly #root: Root;
+  readonly #keeper: DigestKeeper;
   readonly #torrents: KnownTorrents;
   readonly #folders: Folders;
-  readonly #made = new Shelf<MadeTorrent>(SHELF);
+  readonly #made = new JobCache<MadeTorrent>(MOST_KEPT);
 
-  constructor(
-    readonly root: Root,
-    readonly keeper: DigestKeeper,
-  ) {
+  constructor(root: Root, keeper: DigestKeeper) {
+    this.#root = root;
+    this.#keeper = keeper;
     this.#torrents = new KnownTorrents({ find: (infoHash) => this.#search(infoHash) });
     this.#folders = new Folders(root);
   }
 
-  /** The file or folder at `segments` as it is now; `refusal`: why a folder won't do. */
-  async look(segments: readonly string[], refusal?: Refused): Promise<Named | Undescribed> {
-    using place = locate(this.root, { segments, trailingSlash: false });
-    switch (place.kind) {
+  /** The file or folder at `segments` as it is now. `refusal`: the answer for a folder, unread. */
+  async jobAt(segments: readonly string[], refusal?: Refused): Promise<NamedJob | NoSubject> {
+    using located = locate(this.#root, { segments, trailingSlash: false });
+    switch (located.kind) {
       case "absent":
         return { kind: "absent" };
       case "directory": {
         if (refusal !== undefined) return refusal;
-        const listed = this.#folders.list(segments, place);
-        // Not awaited: the directory isn't kept open for a walk that has to wait.
-        return listed === undefined ? LATER : withPatience(listed);
+        const listed = this.#folders.list(segments, located);
+        // Not awaited, so that the directory is closed before a walk that has to wait.
+        return listed === undefined ? PENDING : withPatience(listed);
       }
       case "file":
-        return { job: fileJob(place.identity), segments, names: [[]] };
+        return { job: fileJob(located.identity), segments, names: [[]] };
     }
   }
 
-  /** What was found, with its digests and as a torrent; `client` is who asks. */
-  async describe(named: Named, client?: string): Promise<Described> {
+  /** Its digests and its torrent. `client` is the one that the hashing is done for. */
+  async makeSubject(named: NamedJob, client?: string): Promise<MadeSubject> {
     const { segments } = named;
-    const obtained = await this.keeper.obtain(named.job, client);
-    if (obtained.kind !== "known") return notYet(obtained);
+    const obtained = await this.#keeper.obtain(named.job, client);
+    if (obtained.kind !== "known") return noSubject(obtained);
     const torrent = this.#remember(named, this.#make(named, obtained.digests.sha1Pieces));
     const digests = "sha256" in obtained.digests ? obtained.digests : undefined;
-    return { kind: "described", subject: { segments, digests, torrent } };
+    return { kind: "subject", subject: { segments, digests, torrent } };
   }
 
   /** Whether a torrent with this info hash (20 bytes) was made here. */
   async knows(infoHash: Uint8Array): Promise<Knowledge> {
-    return KNOWLEDGE[(await this.#torrents.find(infoHash)).kind];
+    return (await this.#torrents.find(infoHash)).kind;
   }
 
   /**
-   * What peers of a torrent can be given. Absent: it wasn't made here, or its files have
-   * changed. Later: the hasher is away or at work, or the disk fails.
+   * The bytes of a torrent, for its peers. Unknown: it wasn't made here, or its files have
+   * changed. Unavailable: the hasher is down or at work, or the disk fails.
    */
-  async find(infoHash: Uint8Array): Promise<FoundSeed> {
+  async find(infoHash: Uint8Array): Promise<SeedLookup> {
     const found = await this.#torrents.find(infoHash);
-    if (found.kind === "none") return { kind: "absent" };
-    if (found.kind === "lost") return { kind: "later" };
+    if (found.kind !== "made-here") return found;
     const { named } = found;
-    const obtained = await this.keeper.obtain(named.job);
-    if (obtained.kind === "too-large") return { kind: "absent" };
-    if (obtained.kind !== "known") return { kind: "later" };
+    const obtained = await this.#keeper.obtain(named.job);
+    if (obtained.kind === "too-large") return UNKNOWN;
+    if (obtained.kind !== "known") return UNAVAILABLE;
     const made = this.#make(named, obtained.digests.sha1Pieces);
-    // A peer that names another torrent's hash must not be given this one's bytes.
+    // A peer that sent another torrent's hash must not get the bytes of this one.
     if (made.kind === "refused" || Buffer.compare(made.torrent.infoHash, infoHash) !== 0) {
-      return { kind: "absent" };
+      return UNKNOWN;
     }
-    const content = new SharedContent(this.root, sharedFiles(named));
+    const content = new SharedContent(this.#root, sharedFiles(named));
     const read = (start: number, end: number) => content.read({ start, end });
     return { kind: "seed", seed: { torrent: made.torrent, read } };
   }
 
-  #make(named: Named, sha1Pieces: Uint8Array): MadeTorrent {
+  #make(named: NamedJob, sha1Pieces: Uint8Array): MadeTorrent {
     const name = named.segments.join("/");
     const kept = this.#made.find(name, named.job);
     if (kept !== undefined) return kept;
@@ -109,45 +108,47 @@ export class Catalogue {
     return made;
   }
 
-  #remember(named: Named, made: MadeTorrent): MadeTorrent {
+  #remember(named: NamedJob, made: MadeTorrent): MadeTorrent {
     if (made.kind === "refused") return made;
     const { infoHash } = made.torrent;
     if (this.#torrents.remember(infoHash, named)) {
-      this.keeper.name(infoHash, { key: keyOf(named.job), segments: named.segments });
+      this.#keeper.name(infoHash, { key: keyOf(named.job), segments: named.segments });
     }
     return made;
   }
 
-  /** What is kept of an info hash, while the same files are still there. */
-  async #search(infoHash: Uint8Array): Promise<Found> {
-    const found = await this.keeper.find(infoHash);
-    if (found.kind !== "place") return found;
+  /** Asks the hasher's store, and looks whether the same files are still there. */
+  async #search(infoHash: Uint8Array): Promise<TorrentLookup> {
+    const found = await this.#keeper.find(infoHash);
+    if (found.kind === "none") return UNKNOWN;
+    if (found.kind === "lost") return UNAVAILABLE;
     const { key, segments } = found.place;
-    const named = await this.look(segments);
-    if ("kind" in named && named.kind === "pending") return { kind: "lost" };
+    const named = await this.jobAt(segments);
+    if ("kind" in named && named.kind === "pending") return UNAVAILABLE;
     const isSame = !("kind" in named) && Buffer.compare(keyOf(named.job), key) === 0;
-    return isSame ? { kind: "named", named } : { kind: "none" };
+    return isSame ? { kind: "made-here", named } : UNKNOWN;
   }
 }
 
-const KNOWLEDGE = { named: "made-here", none: "unknown", lost: "unavailable" } as const;
+const UNKNOWN = { kind: "unknown" } as const;
+const UNAVAILABLE = { kind: "unavailable" } as const;
 
-const LATER: Undescribed = { kind: "pending", percent: 0, retryAfter: 1 };
+const PENDING: NoSubject = { kind: "pending", percent: 0, retryAfter: 1 };
 
-async function withPatience(listed: Promise<Listed>): Promise<Listed | Undescribed> {
-  const { promise: over, resolve } = Promise.withResolvers<Undescribed>();
-  const timer = setTimeout(resolve, PATIENCE, LATER);
+async function withPatience(listed: Promise<Listed>): Promise<Listed | NoSubject> {
+  const { promise: over, resolve } = Promise.withResolvers<NoSubject>();
+  const timer = setTimeout(resolve, PATIENCE, PENDING);
   return await Promise.race([listed, over]).finally(() => clearTimeout(timer));
 }
 
-function notYet(obtained: Unobtained): Undescribed {
+function noSubject(obtained: Unobtained): NoSubject {
   switch (obtained.kind) {
     case "pending":
       return obtained;
     case "too-large":
-      return refuse("There are more bytes than digests are made of here");
+      return refuse("There are more bytes or files than this server makes digests of");
     case "unreadable":
-      return refuse("There is something that can't be read");
+      return refuse("A file can't be read");
   }
 }
 

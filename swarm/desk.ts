@@ -6,7 +6,7 @@ import type { Need } from "../digests/open-file-digests.ts";
 import type { Identity } from "../files/identity.ts";
 import type { Digests } from "../http/digest.ts";
 import type { Answers, Asker } from "../os/line.ts";
-import type { Asked, DocumentTarget } from "./documents/document.ts";
+import type { AskedBy, DocumentTarget } from "./documents/document.ts";
 import type { DocumentOutcome, SwarmDesk } from "./origin.ts";
 import type { TrackerRequest } from "./tracker/route.ts";
 
@@ -19,7 +19,7 @@ export type DeskTopics = {
   readonly document: {
     readonly question: {
       readonly target: DocumentTarget;
-      readonly asked: Asked;
+      readonly askedBy: AskedBy;
       readonly base: string;
       readonly client: string;
     };
@@ -57,11 +57,11 @@ export class RemoteDesk implements SwarmDesk {
 
   document(
     target: DocumentTarget,
-    asked: Asked,
+    askedBy: AskedBy,
     base: string,
     client: string,
   ): Promise<DocumentOutcome> {
-    return this.#line.ask("document", { target, asked, base, client }, { limit: LIMIT });
+    return this.#line.ask("document", { target, askedBy, base, client }, { limit: LIMIT });
   }
 
   track(request: TrackerRequest, host: string | undefined): Promise<Uint8Array> {
@@ -73,7 +73,7 @@ export class RemoteDesk implements SwarmDesk {
 export function deskAnswers(desk: SwarmDesk): Answers<DeskTopics> {
   return {
     digests: ({ file, need }) => desk.digestsOf(file, need),
-    document: ({ target, asked, base, client }) => desk.document(target, asked, base, client),
+    document: ({ target, askedBy, base, client }) => desk.document(target, askedBy, base, client),
     track: ({ request, host }) => desk.track(request, host),
   };
 }

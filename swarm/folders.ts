@@ -11,16 +11,16 @@ import type { Identity } from "../files/identity.ts";
 import type { OpenDirectory, Root } from "../files/locate.ts";
 import { walk } from "../files/walk.ts";
 import { type Refused, refuseFiles, sortKey } from "./bittorrent/torrent.ts";
-import { type Named, torrentFiles } from "./named.ts";
+import { type NamedJob, torrentFiles } from "./named-job.ts";
 
 /** A folder with its files in the order of its torrent, or why there is none. */
-export type Listed = Named | Refused;
+export type Listed = NamedJob | Refused;
 
 /** Where a folder was asked for, and where it really is. */
 type Folder = Pick<OpenDirectory, "path" | "realPath">;
 
 /** A file that was found, and where it is in the folder. */
-interface Found {
+interface FoundFile {
   readonly path: readonly string[];
   readonly file: Identity;
 }
@@ -76,8 +76,8 @@ export class Folders {
     return refuseFiles(torrentFiles(named)) ?? named;
   }
 
-  async #find(folder: string): Promise<Found[] | Refused> {
-    const files: Found[] = [];
+  async #find(folder: string): Promise<FoundFile[] | Refused> {
+    const files: FoundFile[] = [];
     let entries = 0;
     let end = performance.now() + TURN;
     for (const walked of walk(this.#root, folder)) {
@@ -100,7 +100,7 @@ export class Folders {
 }
 
 /** Each key is made once, not for every comparison. */
-function inOrder(files: readonly Found[]): Found[] {
+function inOrder(files: readonly FoundFile[]): FoundFile[] {
   return files
     .map((found) => ({ key: sortKey(found.path), found }))
     .sort((a, b) => (a.key < b.key ? -1 : 1))

@@ -1,13 +1,13 @@
 /** What is remembered of torrents, so that the hasher is seldom asked. */
 
 import { expect, test } from "bun:test";
-import { type Found, KnownTorrents, type KnownTorrentsOptions } from "./known-torrents.ts";
-import type { Named } from "./named.ts";
+import { KnownTorrents, type KnownTorrentsOptions, type TorrentLookup } from "./known-torrents.ts";
+import type { NamedJob } from "./named-job.ts";
 
 /** Milliseconds after the start. */
 const MINUTE = 60_000;
 
-function named(path: string, files = 1): Named {
+function named(path: string, files = 1): NamedJob {
   const file = { path, inode: 1n, size: 1, modified: 1n, changed: 1n };
   const all = Array<typeof file>(files).fill(file);
   const job = { kind: "file", path, files: all, pieceLength: 65536 } as const;
@@ -19,24 +19,27 @@ function hash(name: string | number): Uint8Array {
 }
 
 /** Torrents of which the hasher keeps `kept`; `down` as long as it says so. */
-function start(kept: Readonly<Record<string, Named>>, options: Partial<KnownTorrentsOptions> = {}) {
+function start(
+  kept: Readonly<Record<string, NamedJob>>,
+  options: Partial<KnownTorrentsOptions> = {},
+) {
   const asked: string[] = [];
   const state = { now: 0, down: false, silent: false };
   const torrents = new KnownTorrents({
     now: () => state.now,
-    find: async (infoHash): Promise<Found> => {
+    find: async (infoHash): Promise<TorrentLookup> => {
       const name = new TextDecoder().decode(infoHash).replaceAll(".", "");
       asked.push(name);
       if (state.silent) await new Promise(() => {});
-      if (state.down) return { kind: "lost" };
+      if (state.down) return { kind: "unavailable" };
       const found = kept[name];
-      return found === undefined ? { kind: "none" } : { kind: "named", named: found };
+      return found === undefined ? { kind: "unknown" } : { kind: "made-here", named: found };
     },
     ...options,
   });
   const find = async (name: string | number) => {
     const found = await torrents.find(hash(name));
-    return found.kind === "named" ? found.named.job.path : found.kind;
+    return found.kind === "made-here" ? found.named.job.path : found.kind;
   };
   return { torrents, find, state, asked };
 }
@@ -56,7 +59,11 @@ test("What was not found is asked for again after a minute", async () => {
   const before = asked.length;
   state.now = MINUTE;
   answers.push(await find("a"));
-  expect([answers, before, asked.length]).toEqual([["none", "none", "none", "none"], 1, 2]);
+  expect([answers, before, asked.length]).toEqual([
+    ["unknown", "unknown", "unknown", "unknown"],
+    1,
+    2,
+  ]);
 });
 
 test("A torrent that is made meanwhile is known at once", async () => {
@@ -65,7 +72,12 @@ test("A torrent that is made meanwhile is known at once", async () => {
   torrents.remember(hash("a"), named("/a"));
   const finding = find("b");
   torrents.remember(hash("b"), named("/b"));
-  expect([before, await find("a"), await finding, asked]).toEqual(["none", "/a", "/b", ["a", "b"]]);
+  expect([before, await find("a"), await finding, asked]).toEqual([
+    "unknown",
+    "/a",
+    "/b",
+    ["a", "b"],
+  ]);
 });
 
 test("A hasher that is down is not taken for one that doesn't know", async () => {
@@ -74,9 +86,9 @@ test("A hasher that is down is not taken for one that doesn't know", async () =>
   const during = [await find("a"), await find("x")];
   state.down = false;
   expect([during, await find("a"), await find("x"), asked]).toEqual([
-    ["lost", "lost"],
+    ["unavailable", "unavailable"],
     "/a",
-    "none",
+    "unknown",
     ["a", "x", "a", "x"],
   ]);
 });
@@ -86,7 +98,7 @@ test("One that says nothing is waited for a moment, by so many", async () => {
   state.silent = true;
   const names = Array.from({ length: 100 }, (_, n) => n % 50);
   const found = await Promise.all(names.map(find));
-  expect([new Set(found), asked.length]).toEqual([new Set(["lost"]), 32]);
+  expect([new Set(found), asked.length]).toEqual([new Set(["unavailable"]), 32]);
 });
 
 test("All who ask at the same time are one question", async () => {
@@ -106,7 +118,7 @@ test("What is remembered is bounded, and what was asked for last stays", async (
   const made = [await find("a"), await find("b"), await find("c")];
   for (const name of ["x", "y", "b"]) await find(name);
   expect([made, asked]).toEqual([
-    ["a", "none", "c"],
+    ["a", "unknown", "c"],
     ["b", "x", "y", "b"],
   ]);
 });

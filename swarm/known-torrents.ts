@@ -1,17 +1,18 @@
 /**
- * Which torrents were made here, by info hash. What was made or found is remembered,
- * and for a while what wasn't found, so that strangers' announces seldom reach the
- * process that knows the rest. That process may be down: then nobody can tell.
+ * Which torrents were made here, by info hash. Torrents that were made or found are
+ * remembered, and for a minute the info hashes that weren't found: announces of strangers
+ * seldom reach the hasher, which has the rest in its store. While the hasher is down, a
+ * torrent that isn't remembered is "unavailable".
  */
 
 import { isSameJob } from "../digests/job.ts";
-import type { Named } from "./named.ts";
+import type { NamedJob } from "./named-job.ts";
 
-/** What an info hash stands for, or that nobody can tell now. */
-export type Found =
-  | { readonly kind: "named"; readonly named: Named }
-  | { readonly kind: "none" }
-  | { readonly kind: "lost" };
+export type TorrentLookup =
+  | { readonly kind: "made-here"; readonly named: NamedJob }
+  | { readonly kind: "unknown" }
+  /** It can't be told now. */
+  | { readonly kind: "unavailable" };
 
 /** Files of the torrents that are remembered. */
 const MOST_FILES = 100_000;
@@ -19,17 +20,17 @@ const MOST_FILES = 100_000;
 const MOST_MISSED = 10_000;
 /** Milliseconds. */
 const MISSED_FOR = 60_000;
-/** Questions that may wait for an answer; more are told that nobody can tell. */
+/** Searches at a time; more info hashes are unavailable. */
 const MOST_SEARCHES = 32;
-/** Milliseconds until nobody can tell. */
+/** Milliseconds that a search may take; after that the torrent is unavailable. */
 const PATIENCE = 2_000;
 
-const NONE: Found = { kind: "none" };
-const LOST: Found = { kind: "lost" };
+const UNKNOWN: TorrentLookup = { kind: "unknown" };
+const UNAVAILABLE: TorrentLookup = { kind: "unavailable" };
 
 export interface KnownTorrentsOptions {
-  /** Asks who knows all of them. */
-  readonly find: (infoHash: Uint8Array) => Promise<Found>;
+  /** Looks for a torrent that isn't remembered. */
+  readonly find: (infoHash: Uint8Array) => Promise<TorrentLookup>;
   /** Milliseconds of a clock that only goes on. */
   readonly now?: () => number;
   readonly files?: number;
@@ -41,19 +42,19 @@ export class KnownTorrents {
   readonly #options: KnownTorrentsOptions;
   readonly #now: () => number;
   /** By info hash in hexadecimal, the least recently asked for first. */
-  readonly #named = new Map<string, Named>();
+  readonly #named = new Map<string, NamedJob>();
   #files = 0;
-  /** When each may be asked for again; those missed first come first. */
+  /** When each may be searched for again; those missed first come first. */
   readonly #missed = new Map<string, number>();
-  readonly #searches = new Map<string, Promise<Found>>();
+  readonly #searches = new Map<string, Promise<TorrentLookup>>();
 
   constructor(options: KnownTorrentsOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /** Notes what a torrent was made of; whether that is new. */
-  remember(infoHash: Uint8Array, named: Named): boolean {
+  /** Remembers a torrent that was made. True: it is new, or made of other versions. */
+  remember(infoHash: Uint8Array, named: NamedJob): boolean {
     const key = infoHash.toHex();
     const before = this.#named.get(key);
     this.#missed.delete(key);
@@ -67,32 +68,32 @@ export class KnownTorrents {
     return before === undefined || !isSameJob(before.job, named.job);
   }
 
-  /** What a torrent is of. Its files may have changed since. */
-  async find(infoHash: Uint8Array): Promise<Found> {
+  /** The files of a torrent as they were when it was made: they may have changed since. */
+  async find(infoHash: Uint8Array): Promise<TorrentLookup> {
     const key = infoHash.toHex();
     const named = this.#named.get(key);
     if (named !== undefined) {
       this.#named.delete(key);
       this.#named.set(key, named);
-      return { kind: "named", named };
+      return { kind: "made-here", named };
     }
-    if ((this.#missed.get(key) ?? -Infinity) > this.#now()) return NONE;
+    if ((this.#missed.get(key) ?? -Infinity) > this.#now()) return UNKNOWN;
     const search = this.#searches.get(key);
-    if (search === undefined && this.#searches.size >= MOST_SEARCHES) return LOST;
+    if (search === undefined && this.#searches.size >= MOST_SEARCHES) return UNAVAILABLE;
     const begun = search ?? this.#search(key, infoHash);
     this.#searches.set(key, begun);
     return await withPatience(begun, this.#options.patience ?? PATIENCE);
   }
 
-  /** Goes on when nobody waits for it any more. */
-  async #search(key: string, infoHash: Uint8Array): Promise<Found> {
+  /** Goes on after {@link find} has given up on it. */
+  async #search(key: string, infoHash: Uint8Array): Promise<TorrentLookup> {
     try {
       const found = await this.#options.find(infoHash);
-      if (found.kind === "named") this.remember(infoHash, found.named);
+      if (found.kind === "made-here") this.remember(infoHash, found.named);
       // It may have been made meanwhile.
       const made = this.#named.get(key);
-      if (made !== undefined) return { kind: "named", named: made };
-      if (found.kind === "none") this.#miss(key);
+      if (made !== undefined) return { kind: "made-here", named: made };
+      if (found.kind === "unknown") this.#miss(key);
       return found;
     } finally {
       this.#searches.delete(key);
@@ -114,8 +115,11 @@ export class KnownTorrents {
   }
 }
 
-async function withPatience(search: Promise<Found>, patience: number): Promise<Found> {
-  const { promise: over, resolve } = Promise.withResolvers<Found>();
-  const timer = setTimeout(resolve, patience, LOST);
+async function withPatience(
+  search: Promise<TorrentLookup>,
+  patience: number,
+): Promise<TorrentLookup> {
+  const { promise: over, resolve } = Promise.withResolvers<TorrentLookup>();
+  const timer = setTimeout(resolve, patience, UNAVAILABLE);
   return await Promise.race([search, over]).finally(() => clearTimeout(timer));
 }

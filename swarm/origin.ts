@@ -1,9 +1,9 @@
 /**
- * What one process of the program knows for all of them: the digests of the tree,
- * the torrents that were made of it, the tracker and the seeder.
+ * What one process holds for all: the digests of the tree, its torrents and documents,
+ * the tracker and the seeder. It is the supervisor, or the only process; workers ask it
+ * (desk.ts).
  */
 
-import { networkInterfaces } from "node:os";
 import { sep } from "node:path";
 import { HasherChild } from "../digests/hasher-child.ts";
 import { DigestKeeper } from "../digests/keeper.ts";
@@ -11,27 +11,20 @@ import type { DigestSource, Need } from "../digests/open-file-digests.ts";
 import type { Identity } from "../files/identity.ts";
 import type { Root } from "../files/locate.ts";
 import type { Digests } from "../http/digest.ts";
-import { errorCode } from "../os/error-code.ts";
-import {
-  type Address,
-  formatAddress,
-  type Interfaces,
-  networkOf,
-  parseAddress,
-  seederAddress,
-} from "./bittorrent/address.ts";
+import { type Address, formatAddress, parseAddress, sourceName } from "./bittorrent/address.ts";
 import { isDialable } from "./bittorrent/dialable.ts";
-import { Catalogue, type Undescribed } from "./catalogue.ts";
+import { Catalogue, type NoSubject } from "./catalogue.ts";
 import {
-  type Asked,
+  type AskedBy,
   type DocumentTarget,
+  type DocumentUrls,
   type MadeDocument,
   makeDocument,
-  type Places,
   refuseFolder,
 } from "./documents/document.ts";
+import { JobCache } from "./job-cache.ts";
+import { OwnAddresses } from "./own-addresses.ts";
 import { Seeder } from "./seeder/seeder.ts";
-import { Shelf } from "./shelf.ts";
 import type { Announce } from "./tracker/announce.ts";
 import { Announcer } from "./tracker/announcer.ts";
 import type { Endpoint } from "./tracker/peer-list.ts";
@@ -39,19 +32,19 @@ import { answerTracker, type TrackerRequest } from "./tracker/route.ts";
 import type { KnownPeer } from "./tracker/tracker-answer.ts";
 import { Tracker } from "./tracker/tracker.ts";
 
-/** What came of asking for a document. */
-export type DocumentOutcome = MadeDocument | Undescribed;
+/** A document, or why there is none. */
+export type DocumentOutcome = MadeDocument | NoSubject;
 
-/** What requests ask of the swarm, in whichever process it is known. */
+/** What requests need of the origin, which may be in another process. */
 export interface SwarmDesk extends DigestSource {
-  /** `base` is the URL of this server without a path; `client` the address that asks. */
+  /** `base` is the URL of this server without a path; `client` the client's address. */
   document(
     target: DocumentTarget,
-    asked: Asked,
+    askedBy: AskedBy,
     base: string,
     client: string,
   ): Promise<DocumentOutcome>;
-  /** Answers with a bencoded dictionary; `host` is the request's Host field. */
+  /** The tracker's answer, a bencoded dictionary; `host` is the request's Host field. */
   track(request: TrackerRequest, host: string | undefined): Promise<Uint8Array>;
 }
 
@@ -75,21 +68,18 @@ export interface OriginOptions {
   readonly seed: boolean;
   /** Whether every file is hashed, asked for or not. */
   readonly hash: boolean;
-  /** Command that starts the process that hashes; undefined: this program again. */
+  /** Command that starts the hasher; undefined: this program again. */
   readonly hasher?: readonly string[] | undefined;
-  /** Connections of the seeder, at most. */
+  /** The most connections of the seeder. */
   readonly peers: number;
-  /** For what went wrong. */
+  /** Logs what went wrong. */
   readonly log: (line: string) => void;
-  /** For what is going on. */
+  /** Logs what is going on. */
   readonly tell: (line: string) => void;
 }
 
-/** Milliseconds for which the interfaces of this machine are taken to stay as they are. */
-const INTERFACES_FOR = 5_000;
-
 /** Bytes of documents that are kept. */
-const SHELF = 48 * 1024 * 1024;
+const MOST_KEPT = 48 * 1024 * 1024;
 
 /** A document, or why there is none, and the torrent that it is about. */
 interface Made {
@@ -97,8 +87,8 @@ interface Made {
   readonly infoHash: Uint8Array | undefined;
 }
 
-/** The id of a peer that a tracker named without one. */
-const NOBODY = new Uint8Array();
+/** The peer id of a peer that another tracker named: unknown. */
+const NO_PEER_ID = new Uint8Array();
 
 export class Origin implements SwarmDesk, Disposable {
   readonly #options: OriginOptions;
@@ -106,12 +96,11 @@ export class Origin implements SwarmDesk, Disposable {
   readonly #catalogue: Catalogue;
   readonly #tracker: Tracker;
   readonly #seeder: Seeder | undefined;
-  readonly #made = new Shelf<Made>(SHELF);
+  readonly #documents = new JobCache<Made>(MOST_KEPT);
+  readonly #own = new OwnAddresses();
   #seedPort: number | undefined;
-  /** Of the seeder, at a tracker that isn't this one. */
+  /** Announces the seeder at another tracker. */
   #announcer: Announcer | undefined;
-  #seen: Interfaces = {};
-  #looked = -Infinity;
 
   constructor(options: OriginOptions) {
     const { root, state, announceInterval, log, tell, hasher: command } = options;
@@ -126,7 +115,7 @@ export class Origin implements SwarmDesk, Disposable {
     this.#seeder = options.seed ? new Seeder({ library: this.#catalogue, log, limits }) : undefined;
   }
 
-  /** Opens the port for peers: the one it got, or undefined when nothing is seeded. Throws what the system says. */
+  /** Opens the port for peers and returns it; undefined when nothing is seeded. Throws the system's error. */
   listen(where: { readonly host: string; readonly port: number }): number | undefined {
     if (this.#seeder === undefined) return undefined;
     const port = this.#seeder.listen(where);
@@ -137,7 +126,7 @@ export class Origin implements SwarmDesk, Disposable {
       const meet = (infoHash: Uint8Array, { hostname, port }: KnownPeer) => {
         const address = parseAddress(hostname);
         if (address === undefined) return;
-        this.#invite(infoHash, { address, port, peerId: NOBODY }, false);
+        this.#invite(infoHash, { address, port, peerId: NO_PEER_ID }, false);
       };
       this.#announcer = new Announcer({ tracker, peerId, port, log, meet });
     }
@@ -158,25 +147,26 @@ export class Origin implements SwarmDesk, Disposable {
 
   async document(
     target: DocumentTarget,
-    asked: Asked,
+    askedBy: AskedBy,
     base: string,
     client: string,
   ): Promise<DocumentOutcome> {
     const { kind, segments } = target;
-    const named = await this.#catalogue.look(segments, refuseFolder(kind));
+    const named = await this.#catalogue.jobAt(segments, refuseFolder(kind));
     if ("kind" in named) return named;
     // All that a document depends on besides the versions of the files.
-    const name = JSON.stringify([kind, asked, base, ...segments]);
-    let made = this.#made.find(name, named.job);
+    const name = JSON.stringify([kind, askedBy, base, ...segments]);
+    let made = this.#documents.find(name, named.job);
     if (made === undefined) {
-      const described = await this.#catalogue.describe(named, networkOf(client));
-      if (described.kind !== "described") return described;
-      const outcome = makeDocument(kind, described.subject, this.#places(base), asked);
-      const { torrent } = described.subject;
+      const about = await this.#catalogue.makeSubject(named, sourceName(client));
+      if (about.kind !== "subject") return about;
+      const { subject } = about;
+      const outcome = makeDocument(kind, subject, this.#urls(base), askedBy);
+      const { torrent } = subject;
       const infoHash = torrent.kind === "torrent" ? torrent.torrent.infoHash : undefined;
       made = { outcome, infoHash };
       const size = outcome.kind === "document" ? outcome.document.bytes.length : 0;
-      this.#made.keep(name, named.job, made, size);
+      this.#documents.keep(name, named.job, made, size);
     }
     if (made.infoHash !== undefined) this.#announcer?.keep(made.infoHash, Date.now());
     return made.outcome;
@@ -187,13 +177,12 @@ export class Origin implements SwarmDesk, Disposable {
       knows: (infoHash: Uint8Array) => this.#catalogue.knows(infoHash),
       open: this.#options.openTracker,
       meet: (announce: Announce, address: Address) => {
-        // What a proxy passes on comes from its own address.
+        // A proxy's address is not that of the peer.
         if (!request.forwarded) this.#invite(announce.infoHash, { ...announce, address }, true);
       },
     };
     const seeder = this.#endpoint(request.client, host);
-    const { bytes } = await answerTracker(this.#tracker, policy, request, Date.now(), seeder);
-    return bytes;
+    return await answerTracker(this.#tracker, policy, request, Date.now(), seeder);
   }
 
   [Symbol.dispose](): void {
@@ -202,7 +191,7 @@ export class Origin implements SwarmDesk, Disposable {
     this.#keeper[Symbol.dispose]();
   }
 
-  /** Has the seeder connect to a peer that another tracker named or that announced itself, if it may. */
+  /** Has the seeder connect to a peer, if it may. `announced`: to this tracker, by the peer itself. */
   #invite(
     infoHash: Uint8Array,
     peer: { readonly address: Address; readonly port: number; readonly peerId: Uint8Array },
@@ -210,8 +199,7 @@ export class Origin implements SwarmDesk, Disposable {
   ): void {
     if (this.#seeder === undefined) return;
     const { host, url } = this.#options;
-    const listed = Object.values(this.#interfaces()).flatMap((list) => list ?? []);
-    const own = listed.flatMap(({ address }) => parseAddress(address) ?? []);
+    const own = this.#own.all();
     const bound = host === undefined ? undefined : parseAddress(host);
     if (!isDialable(peer, { own, bound, proxied: url !== undefined }, announced)) return;
     const { address, port, peerId } = peer;
@@ -219,10 +207,10 @@ export class Origin implements SwarmDesk, Disposable {
   }
 
   /**
-   * Peers can't tell what others are fetching from a web seed, so that it sends the same
-   * pieces again and again: this server is one only where its seeder can't be found.
+   * Peers don't know what others fetch from a web seed, so it sends the same pieces again
+   * and again: torrents name this server as one only where its seeder can't be found.
    */
-  #places(base: string): Places {
+  #urls(base: string): DocumentUrls {
     const { prefix, mirrors, tracker } = this.#options;
     const here = base + prefix;
     const isListed = tracker === undefined || this.#announcer !== undefined;
@@ -239,27 +227,7 @@ export class Origin implements SwarmDesk, Disposable {
   #endpoint(client: string, host: string | undefined): Endpoint | undefined {
     const from = parseAddress(client);
     if (from === undefined || this.#seedPort === undefined) return undefined;
-    const address = seederAddress(from, host, this.#interfaces());
+    const address = this.#own.towards(from, host);
     return address && { address, port: this.#seedPort };
-  }
-
-  /** As they were within the last seconds: asking the system takes longer than the rest of an announce. */
-  #interfaces(): Interfaces {
-    const now = performance.now();
-    if (now - this.#looked > INTERFACES_FOR) {
-      this.#looked = now;
-      this.#seen = lookAtInterfaces();
-    }
-    return this.#seen;
-  }
-}
-
-/** None where the system doesn't tell. */
-function lookAtInterfaces(): Interfaces {
-  try {
-    return networkInterfaces();
-  } catch (error) {
-    if (errorCode(error) !== undefined) return {};
-    throw error;
   }
 }

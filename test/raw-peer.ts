@@ -54,7 +54,7 @@ export function seed(
       find: async (infoHash) =>
         Buffer.compare(infoHash, sample.torrent.infoHash) === 0
           ? { kind: "seed", seed: { torrent: sample.torrent, read } }
-          : { kind: "absent" },
+          : { kind: "unknown" },
     },
     ...options,
   });

@@ -43,7 +43,7 @@ function track(directory: string): Tracked {
       const answer = await answerTracker(tracker, { knows, open: false }, asked, Date.now());
       const complete = Number(countsOf(tracker, infoHash)["complete"]);
       for (const { peers, resolve } of waiting) if (complete >= peers) resolve();
-      return new Response(answer.bytes, { headers: { "content-type": "text/plain" } });
+      return new Response(new Uint8Array(answer), { headers: { "content-type": "text/plain" } });
     },
   });
 

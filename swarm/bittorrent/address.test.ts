@@ -6,9 +6,9 @@ import {
   formatAddress,
   type Interfaces,
   isLoopback,
-  networkOf,
   parseAddress,
   seederAddress,
+  sourceName,
 } from "./address.ts";
 
 /** Everything that is known of an address. */
@@ -141,5 +141,5 @@ test.each<[string, string, string | undefined]>([
   ["one of another network", "2001:db8:1:3::", "20010db800010003"],
   ["no address", "", undefined],
 ])("The network of %s", (_why, client, expected) => {
-  expect(networkOf(client)).toBe(expected);
+  expect(sourceName(client)).toBe(expected);
 });

@@ -47,7 +47,7 @@ export function isLoopback(address: Address): boolean {
 }
 
 /** Whose it is: an IPv4 address itself, the /64 of an IPv6 address; undefined for no address. */
-export function networkOf(client: string): string | undefined {
+export function sourceName(client: string): string | undefined {
   const address = parseAddress(client);
   if (address === undefined) return undefined;
   return isIPv4(address) ? formatAddress(address) : address.subarray(0, 8).toHex();

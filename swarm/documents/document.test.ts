@@ -6,14 +6,14 @@ import type { Digests } from "../../http/digest.ts";
 import { contentLength, type Plan } from "../../http/plan.ts";
 import { makeTorrent } from "../bittorrent/torrent.ts";
 import {
-  type Asked,
+  type AskedBy,
   type Document,
   type DocumentKind,
   documentOf,
   documentsOfFile,
   type DocumentTarget,
+  type DocumentUrls,
   makeDocument,
-  type Places,
   planDocument,
   planPending,
   planRefused,
@@ -84,8 +84,13 @@ const FOLDER: Subject = {
   torrent: makeTorrent("fö", [{ path: ["x"], length: 5 }], 65536, new Uint8Array(20).fill(0x61)),
 };
 const TOP: Subject = { ...FOLDER, segments: ["fö"] };
-const ALONE: Places = { here: "http://h/data/", mirrors: [], webSeeds: [], announce: undefined };
-const SWARM: Places = {
+const ALONE: DocumentUrls = {
+  here: "http://h/data/",
+  mirrors: [],
+  webSeeds: [],
+  announce: undefined,
+};
+const SWARM: DocumentUrls = {
   here: "http://h/data/",
   mirrors: ["https://m/"],
   webSeeds: ["http://h/data/", "https://m/"],
@@ -98,15 +103,20 @@ const FILE_HASH = new Bun.CryptoHasher("sha1").update(FILE_INFO).digest("hex");
 const AB = "ab".repeat(32);
 
 /** Its text, or why there is none. */
-function textOf(kind: DocumentKind, subject: Subject, places: Places, asked: Asked = "by-name") {
-  const made = makeDocument(kind, subject, places, asked);
+function textOf(
+  kind: DocumentKind,
+  subject: Subject,
+  urls: DocumentUrls,
+  askedBy: AskedBy = "name",
+) {
+  const made = makeDocument(kind, subject, urls, askedBy);
   return made.kind === "document" ? Buffer.from(made.document.bytes).toString() : made;
 }
 
 const refused = (reason: string) => ({ kind: "refused", reason }) as const;
 
 describe("makeDocument", () => {
-  test.each<[string, DocumentKind, Subject, Places, ReturnType<typeof textOf>]>([
+  test.each<[string, DocumentKind, Subject, DocumentUrls, ReturnType<typeof textOf>]>([
     ["a checksum", "sha256", FILE, ALONE, `${AB}  f.bin\n`],
     ["of an empty file", "sha256", EMPTY, ALONE, `${AB}  e\n`],
     ["of a folder", "sha256", FOLDER, ALONE, refused("A folder has no .sha256")],
@@ -153,15 +163,15 @@ describe("makeDocument", () => {
       ALONE,
       refused("The file's name has a character that XML 1.0 can't hold"),
     ],
-  ])("%s: %s", (_why, kind, subject, places, expected) => {
-    expect(textOf(kind, subject, places)).toEqual(expected);
+  ])("%s: %s", (_why, kind, subject, urls, expected) => {
+    expect(textOf(kind, subject, urls)).toEqual(expected);
   });
 
-  test.each<[string, Subject, Asked, string[]]>([
+  test.each<[string, Subject, AskedBy, string[]]>([
     [
       "asked for by its name",
       FILE,
-      "by-name",
+      "name",
       [
         `<metaurl mediatype="torrent" priority="1">http://h/data/d%20ir/f.bin.torrent</metaurl>`,
         `<url priority="1">http://h/data/d%20ir/f.bin</url>`,
@@ -171,7 +181,7 @@ describe("makeDocument", () => {
     [
       "instead of the file: without torrent",
       FILE,
-      "by-accept",
+      "accept",
       [
         `<url priority="1">http://h/data/d%20ir/f.bin</url>`,
         `<url priority="2">https://m/d%20ir/f.bin</url>`,
@@ -180,19 +190,24 @@ describe("makeDocument", () => {
     [
       "an empty file's, which has no torrent",
       EMPTY,
-      "by-name",
+      "name",
       [`<url priority="1">http://h/data/e</url>`, `<url priority="2">https://m/e</url>`],
     ],
-  ])("the URLs of a Metalink, %s", (_why, subject, asked, expected) => {
-    const text = textOf("meta4", subject, SWARM, asked);
+  ])("the URLs of a Metalink, %s", (_why, subject, askedBy, expected) => {
+    const text = textOf("meta4", subject, SWARM, askedBy);
     const urls = typeof text === "string" ? [...text.matchAll(/<(?:meta)?url.*/g)] : [];
     expect(urls.map(([url]) => url)).toEqual(expected);
   });
 });
 
 /** A document that there is. */
-function made(kind: DocumentKind, subject: Subject, places: Places, asked: Asked): Document {
-  const result = makeDocument(kind, subject, places, asked);
+function made(
+  kind: DocumentKind,
+  subject: Subject,
+  urls: DocumentUrls,
+  askedBy: AskedBy,
+): Document {
+  const result = makeDocument(kind, subject, urls, askedBy);
   if (result.kind === "refused") throw new Error(result.reason);
   return result.document;
 }
@@ -204,7 +219,7 @@ describe("planDocument", () => {
     name: "ä.torrent",
     bytes,
     entityTag: '"tag"',
-    asked: "by-name",
+    askedBy: "name",
   };
   const WHOLE: Plan = {
     status: 200,
@@ -248,7 +263,7 @@ describe("planDocument", () => {
   });
 
   test("asked for by Accept, every answer varies by it", () => {
-    const negotiated: Document = { ...document, asked: "by-accept" };
+    const negotiated: Document = { ...document, askedBy: "accept" };
     const seen = [{}, { "if-none-match": '"tag"' }, { "if-match": '"x"' }].map((fields) => {
       return planDocument(negotiated, new Headers(fields)).fields["vary"];
     });
@@ -258,7 +273,7 @@ describe("planDocument", () => {
   test("media types and names", () => {
     const kinds: DocumentKind[] = ["meta4", "torrent", "magnet", "sha256"];
     const seen = kinds.map((kind) => {
-      const { fields } = planDocument(made(kind, FILE, ALONE, "by-name"), new Headers());
+      const { fields } = planDocument(made(kind, FILE, ALONE, "name"), new Headers());
       return [fields["content-type"], fields["content-disposition"]];
     });
     expect(seen).toEqual([
@@ -271,10 +286,10 @@ describe("planDocument", () => {
 
   test("the entity tag is that of the bytes", () => {
     const tags = [
-      made("meta4", FILE, ALONE, "by-name"),
-      made("meta4", FILE, ALONE, "by-name"),
-      made("meta4", FILE, ALONE, "by-accept"),
-      made("meta4", FILE, SWARM, "by-name"),
+      made("meta4", FILE, ALONE, "name"),
+      made("meta4", FILE, ALONE, "name"),
+      made("meta4", FILE, ALONE, "accept"),
+      made("meta4", FILE, SWARM, "name"),
     ].map(({ entityTag }) => entityTag);
     expect({
       form: tags.every((tag) => /^"[A-Za-z0-9_-]{22}"$/.test(tag)),

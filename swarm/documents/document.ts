@@ -81,7 +81,7 @@ export interface Subject {
 }
 
 /** What documents name. Every URL of a tree is that of the prefix there, with its slash. */
-export interface Places {
+export interface DocumentUrls {
   readonly here: string;
   /** Other servers of the same tree, the best first. */
   readonly mirrors: readonly string[];
@@ -92,7 +92,7 @@ export interface Places {
 }
 
 /** How a client came to a document: at its own URL, or at the file's, naming its media type in Accept. */
-export type Asked = "by-name" | "by-accept";
+export type AskedBy = "name" | "accept";
 
 /** A document as it is sent. */
 export interface Document {
@@ -102,7 +102,7 @@ export interface Document {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Strong: it comes from the bytes. */
   readonly entityTag: string;
-  readonly asked: Asked;
+  readonly askedBy: AskedBy;
 }
 
 export type MadeDocument = { readonly kind: "document"; readonly document: Document } | Refused;
@@ -110,15 +110,15 @@ export type MadeDocument = { readonly kind: "document"; readonly document: Docum
 export function makeDocument(
   kind: DocumentKind,
   subject: Subject,
-  places: Places,
-  asked: Asked,
+  urls: DocumentUrls,
+  askedBy: AskedBy,
 ): MadeDocument {
-  const content = makeContent(kind, subject, places, asked);
+  const content = makeContent(kind, subject, urls, askedBy);
   if (content.kind === "refused") return content;
   const bytes = new Uint8Array(content.bytes);
   const digest = new Bun.CryptoHasher("sha256").update(bytes).digest("base64url");
   const name = `${subject.segments.at(-1)}.${kind}`;
-  const document = { kind, name, bytes, entityTag: `"${digest.slice(0, 22)}"`, asked };
+  const document = { kind, name, bytes, entityTag: `"${digest.slice(0, 22)}"`, askedBy };
   return { kind: "document", document };
 }
 
@@ -127,29 +127,29 @@ type MadeContent = { readonly kind: "content"; readonly bytes: Uint8Array } | Re
 function makeContent(
   kind: DocumentKind,
   subject: Subject,
-  places: Places,
-  asked: Asked,
+  urls: DocumentUrls,
+  askedBy: AskedBy,
 ): MadeContent {
   const { segments, digests, torrent } = subject;
   const name = segments.at(-1) ?? "";
   switch (kind) {
     case "torrent":
       if (torrent.kind === "refused") return torrent;
-      return { kind: "content", bytes: formatTorrent(torrent.torrent, sources(subject, places)) };
+      return { kind: "content", bytes: formatTorrent(torrent.torrent, sources(subject, urls)) };
     case "magnet":
       if (torrent.kind === "refused") return torrent;
-      return text(`${formatMagnet(torrent.torrent, sources(subject, places))}\n`);
+      return text(`${formatMagnet(torrent.torrent, sources(subject, urls))}\n`);
     case "sha256":
       if (digests === undefined) return NONE_OF_FOLDER[kind];
       return text(formatChecksum(digests.sha256, name));
     case "meta4": {
       if (digests === undefined) return NONE_OF_FOLDER[kind];
       const metalink = formatMetalink(name, digests, {
-        urls: [places.here, ...places.mirrors].map((root) => formatPath(root, segments, false)),
+        urls: [urls.here, ...urls.mirrors].map((root) => formatPath(root, segments, false)),
         // Who asked for the file must be done when it is there: given a torrent, aria2 goes on seeding.
         torrent:
-          torrent.kind === "torrent" && asked === "by-name"
-            ? formatPath(places.here, [...segments.slice(0, -1), `${name}.torrent`], false)
+          torrent.kind === "torrent" && askedBy === "name"
+            ? formatPath(urls.here, [...segments.slice(0, -1), `${name}.torrent`], false)
             : undefined,
       });
       return metalink.kind === "refused" ? metalink : text(metalink.text);
@@ -171,7 +171,7 @@ export function refuseFolder(kind: DocumentKind): Refused | undefined {
   return kind === "meta4" || kind === "sha256" ? NONE_OF_FOLDER[kind] : undefined;
 }
 
-function sources({ segments, digests }: Subject, { webSeeds, announce }: Places): Sources {
+function sources({ segments, digests }: Subject, { webSeeds, announce }: DocumentUrls): Sources {
   // BEP 19: to the URL of a folder's parent, clients add the folder's name and the file's path.
   const seeds = webSeeds.map((root) =>
     digests === undefined
@@ -183,8 +183,8 @@ function sources({ segments, digests }: Subject, { webSeeds, announce }: Places)
 
 /** Answers GET and HEAD with a document. A Range of it is ignored. */
 export function planDocument(document: Document, fields: Fields): Plan {
-  const vary: Plan["fields"] = document.asked === "by-accept" ? { vary: "Accept" } : {};
-  // It depends on the Host that was asked, and on a file that may change.
+  const vary: Plan["fields"] = document.askedBy === "accept" ? { vary: "Accept" } : {};
+  // It depends on the request's Host and on a file that may change.
   const validators = { ...vary, "cache-control": "no-cache", etag: document.entityTag };
   const representation = {
     completeLength: document.bytes.length,

@@ -1,6 +1,6 @@
 /**
- * Metalinks, RFC 5854: what a file is and where it can be had, with the digest of
- * every piece, so that a client fetches from many places and repairs what is wrong.
+ * Metalinks, RFC 5854: the URLs, size and digest of a file, with the digest of
+ * every piece, so that a client fetches from many servers and repairs bad pieces.
  */
 
 import type { Digests } from "../../http/digest.ts";

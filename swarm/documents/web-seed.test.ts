@@ -83,8 +83,8 @@ testWith(LIBTORRENT).each<[string, string[], string[][]]>([
         }
       : undefined;
   const here = `${site.origin}/data/`;
-  const places = { here, mirrors: [], webSeeds: [here], announce: undefined };
-  const made = makeDocument("torrent", { segments, digests, torrent }, places, "by-name");
+  const urls = { here, mirrors: [], webSeeds: [here], announce: undefined };
+  const made = makeDocument("torrent", { segments, digests, torrent }, urls, "name");
   if (made.kind === "refused") throw new Error(made.reason);
   const into = join(temporaryDirectory(), "saved");
   mkdirSync(into);

@@ -4,7 +4,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { networkInterfaces } from "node:os";
 import { makeSample, peerId, RawPeer, type Sample, seed } from "../../test/raw-peer.ts";
 import type { Torrent } from "../bittorrent/torrent.ts";
-import type { Found } from "./upload.ts";
+import type { SeedLookup } from "./upload.ts";
 import { BLOCK, writeHandshake } from "./wire.ts";
 
 // Limits of time are looked at once a second.
@@ -436,7 +436,7 @@ describe("Whom the tracker hears of", () => {
         const found = torrents.find(
           ({ torrent }) => Buffer.compare(torrent.infoHash, infoHash) === 0,
         );
-        if (found === undefined) return { kind: "absent" as const };
+        if (found === undefined) return { kind: "unknown" as const };
         const { torrent } = found;
         return { kind: "seed" as const, seed: { torrent, read: () => new Uint8Array() } };
       },
@@ -523,13 +523,13 @@ describe("A torrent whose bytes changed", () => {
 
 describe("A torrent that can't be told now", () => {
   const { torrent, bytes } = sample;
-  const found: Found = {
+  const found: SeedLookup = {
     kind: "seed",
     seed: { torrent, read: (start, end) => bytes.subarray(start, end) },
   };
 
-  test.each<[string, () => Found, string[]]>([
-    ["its library says so", () => ({ kind: "later" }), []],
+  test.each<[string, () => SeedLookup, string[]]>([
+    ["its library says so", () => ({ kind: "unavailable" }), []],
     [
       "its library fails",
       () => {
@@ -548,11 +548,13 @@ describe("A torrent that can't be told now", () => {
   test("The peer is greeted meanwhile, and what it says is heard afterwards", async () => {
     let now = 1000;
     let isThere = false;
-    const seeded: Found = {
+    const seeded: SeedLookup = {
       kind: "seed",
       seed: { torrent: wide.torrent, read: () => new Uint8Array() },
     };
-    const library = { find: async (): Promise<Found> => (isThere ? seeded : { kind: "later" }) };
+    const library = {
+      find: async (): Promise<SeedLookup> => (isThere ? seeded : { kind: "unavailable" }),
+    };
     using seeding = seed(wide, { library, now: () => now, limits: { lookAgain: 1 } });
     using peer = await RawPeer.connect(seeding.port);
     peer.say(writeHandshake(wide.torrent.infoHash, peerId("1")));
@@ -566,7 +568,7 @@ describe("A torrent that can't be told now", () => {
 
   test("Not for ever", async () => {
     let now = 1000;
-    const library = { find: async (): Promise<Found> => ({ kind: "later" }) };
+    const library = { find: async (): Promise<SeedLookup> => ({ kind: "unavailable" }) };
     using seeding = seed(sample, { library, now: () => now, limits: { lookAgain: 1 } });
     using peer = await RawPeer.connect(seeding.port);
     peer.say(writeHandshake(torrent.infoHash, peerId("1")));
@@ -591,7 +593,7 @@ describe("A failure of our own", () => {
     const torrent = broken("info");
     const read = (start: number, end: number) => sample.bytes.subarray(start, end);
     const library = {
-      find: async (): Promise<Found> => ({ kind: "seed", seed: { torrent, read } }),
+      find: async (): Promise<SeedLookup> => ({ kind: "seed", seed: { torrent, read } }),
     };
     using seeding = seed(sample, { library });
     using peer = await RawPeer.join(seeding.port, sample);
@@ -603,7 +605,7 @@ describe("A failure of our own", () => {
 
   test("in what was heard, too", async () => {
     const shared = { torrent: sample.torrent, read: () => new Uint8Array() };
-    const library = { find: async (): Promise<Found> => ({ kind: "seed", seed: shared }) };
+    const library = { find: async (): Promise<SeedLookup> => ({ kind: "seed", seed: shared }) };
     using seeding = seed(sample, { library });
     using peer = await RawPeer.join(seeding.port, sample);
     await peer.messageOf(ID.have);

@@ -12,7 +12,7 @@ import { parseAddress, sourceOf } from "../bittorrent/address.ts";
 import { Connection } from "./connection.ts";
 import { Invitations, type Invited } from "./invitations.ts";
 import type { Upload } from "./upload.ts";
-import { describe, type Library, Uploads } from "./uploads.ts";
+import { type Library, messageOf, Uploads } from "./uploads.ts";
 import { listenForUtp } from "./utp.ts";
 import { type Handshake, writeHandshake } from "./wire.ts";
 
@@ -119,7 +119,7 @@ export class Seeder {
     this.port = listener.port;
     void listenForUtp(host, this.port).then(
       (socket) => this.#closeLater(socket),
-      (error) => this.#log(`Cannot refuse uTP at port ${this.port}: ${describe(error)}`),
+      (error) => this.#log(`Cannot refuse uTP at port ${this.port}: ${messageOf(error)}`),
     );
     return this.port;
   }
@@ -149,7 +149,7 @@ export class Seeder {
     };
     return this.#invitations
       .invite(infoHash, peer, isWelcome)
-      .catch((error) => this.#log(`Cannot connect to a peer: ${describe(error)}`));
+      .catch((error) => this.#log(`Cannot connect to a peer: ${messageOf(error)}`));
   }
 
   /** What is being uploaded. Bytes since the first peer came. */
@@ -219,7 +219,7 @@ export class Seeder {
       if (message === undefined) break;
       if (message.kind === "handshake") {
         this.#lookUp(session, message).catch((error) => {
-          this.#log(`A peer's connection failed: ${describe(error)}`);
+          this.#log(`A peer's connection failed: ${messageOf(error)}`);
           connection.close();
         });
         return;
@@ -259,8 +259,8 @@ export class Seeder {
   async #find(connection: Connection, infoHash: Uint8Array): Promise<Upload | undefined> {
     for (;;) {
       const found = await this.#uploads.find(infoHash);
-      if (found === "absent") return undefined;
-      if (found !== "later") return found;
+      if (found === "unknown") return undefined;
+      if (found !== "unavailable") return found;
       if (connection.isClosed) return undefined;
       const { promise, resolve } = Promise.withResolvers<void>();
       setTimeout(resolve, this.#limits.lookAgain).unref();
@@ -286,7 +286,8 @@ export class Seeder {
 
   #fail(socket: Bun.Socket<Session | undefined>, error: Error): void {
     // What has a code is the network's, and no news.
-    if (errorCode(error) === undefined) this.#log(`A peer's connection failed: ${describe(error)}`);
+    if (errorCode(error) === undefined)
+      this.#log(`A peer's connection failed: ${messageOf(error)}`);
     socket.terminate();
   }
 
@@ -299,7 +300,7 @@ export class Seeder {
       }
       this.#uploads.tick();
     } catch (error) {
-      this.#log(`The seeder failed: ${describe(error)}`);
+      this.#log(`The seeder failed: ${messageOf(error)}`);
     }
   }
 

@@ -34,13 +34,13 @@ export interface Seed {
   read(start: number, end: number): Promise<Uint8Array> | Uint8Array;
 }
 
-/** What came of looking for a torrent. */
-export type Found =
+/** A torrent found by its info hash, or not. */
+export type SeedLookup =
   | { readonly kind: "seed"; readonly seed: Seed }
-  /** It wasn't made here, or there is no more of it. */
-  | { readonly kind: "absent" }
+  /** It wasn't made here, or its files are gone or changed. */
+  | { readonly kind: "unknown" }
   /** It can't be told now. */
-  | { readonly kind: "later" };
+  | { readonly kind: "unavailable" };
 
 /** Who we are on the wire. */
 export interface Self {

@@ -1,18 +1,18 @@
 /** The torrents that someone downloads, found by info hash when the first peer comes. */
 
-import { type Found, Upload } from "./upload.ts";
+import { type SeedLookup, Upload } from "./upload.ts";
 
 /** Where torrents are found by info hash (20 bytes). */
 export interface Library {
-  find(infoHash: Uint8Array): Promise<Found>;
+  find(infoHash: Uint8Array): Promise<SeedLookup>;
 }
 
 /** An upload, or why there is none. */
-export type Search = Upload | Exclude<Found, { kind: "seed" }>["kind"];
+export type UploadLookup = Upload | Exclude<SeedLookup, { kind: "seed" }>["kind"];
 
 export class Uploads {
   readonly #uploads = new Map<string, Upload>();
-  readonly #searches = new Map<string, Promise<Search>>();
+  readonly #searches = new Map<string, Promise<UploadLookup>>();
   readonly #library: Library;
   readonly #log: (line: string) => void;
   readonly #now: () => number;
@@ -28,7 +28,7 @@ export class Uploads {
   }
 
   /** One search for all who ask meanwhile. Never rejects. */
-  async find(infoHash: Uint8Array): Promise<Search> {
+  async find(infoHash: Uint8Array): Promise<UploadLookup> {
     const hash = Buffer.from(infoHash).toString("hex");
     const known = this.#uploads.get(hash) ?? this.#searches.get(hash);
     if (known !== undefined) return await known;
@@ -41,7 +41,7 @@ export class Uploads {
     }
   }
 
-  async #search(hash: string, infoHash: Uint8Array): Promise<Search> {
+  async #search(hash: string, infoHash: Uint8Array): Promise<UploadLookup> {
     try {
       const found = await this.#library.find(infoHash);
       if (found.kind !== "seed") return found.kind;
@@ -51,8 +51,8 @@ export class Uploads {
       this.#uploads.set(hash, upload);
       return upload;
     } catch (error) {
-      this.#log(`Cannot seed ${hash}: ${describe(error)}`);
-      return "later";
+      this.#log(`Cannot seed ${hash}: ${messageOf(error)}`);
+      return "unavailable";
     }
   }
 
@@ -60,7 +60,7 @@ export class Uploads {
   #drop(hash: string, upload: Upload, reason: unknown): void {
     if (this.#uploads.get(hash) !== upload) return;
     this.#uploads.delete(hash);
-    this.#log(`No longer seeding ${upload.stats.name}: ${describe(reason)}`);
+    this.#log(`No longer seeding ${upload.stats.name}: ${messageOf(reason)}`);
     upload.close();
   }
 
@@ -77,6 +77,6 @@ export class Uploads {
   }
 }
 
-export function describe(error: unknown): string {
+export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -39,8 +39,8 @@ function read(changes: object = {}): ParsedAnnounce {
   return { kind: "announce", announce: { ...USUAL, ...changes } };
 }
 
-function refused(reason: string): { kind: "refused"; reason: string } {
-  return { kind: "refused", reason };
+function failure(reason: string): { kind: "failure"; reason: string } {
+  return { kind: "failure", reason };
 }
 
 const AAAA = new Uint8Array(20).fill(0x61);
@@ -86,84 +86,84 @@ describe("parseAnnounce", () => {
     ],
     ["a forged address", query({ ip: "10.0.0.1" }), read()],
     ["what nobody here reads, twice", `${query()}&key=1&key=2&supportcrypto`, read()],
-    // Refused: ids
-    ["nothing", "", refused("info_hash is missing")],
-    ["no info_hash", query({ info_hash: undefined }), refused("info_hash is missing")],
-    ["an empty info_hash", query({ info_hash: "" }), refused("info_hash is not 20 bytes")],
-    ["a name alone", "info_hash", refused("info_hash is not 20 bytes")],
-    ["19 bytes", query({ info_hash: "a".repeat(19) }), refused("info_hash is not 20 bytes")],
-    ["21 bytes", query({ info_hash: `${HASH}a` }), refused("info_hash is not 20 bytes")],
-    ["hexadecimal", query({ info_hash: "0a".repeat(20) }), refused("info_hash is not 20 bytes")],
-    ["two info hashes", `${query()}&info_hash=${HASH}`, refused("info_hash is given twice")],
-    ["no peer_id", query({ peer_id: undefined }), refused("peer_id is missing")],
-    ["a short peer_id", query({ peer_id: "a" }), refused("peer_id is not 20 bytes")],
-    ["two peer ids", `${query()}&peer_id=${ID}`, refused("peer_id is given twice")],
-    // Refused: escapes
-    ["a cut escape", query({ peer_id: `${"a".repeat(19)}%a` }), refused("peer_id is not 20 bytes")],
+    // Failure: ids
+    ["nothing", "", failure("info_hash is missing")],
+    ["no info_hash", query({ info_hash: undefined }), failure("info_hash is missing")],
+    ["an empty info_hash", query({ info_hash: "" }), failure("info_hash is not 20 bytes")],
+    ["a name alone", "info_hash", failure("info_hash is not 20 bytes")],
+    ["19 bytes", query({ info_hash: "a".repeat(19) }), failure("info_hash is not 20 bytes")],
+    ["21 bytes", query({ info_hash: `${HASH}a` }), failure("info_hash is not 20 bytes")],
+    ["hexadecimal", query({ info_hash: "0a".repeat(20) }), failure("info_hash is not 20 bytes")],
+    ["two info hashes", `${query()}&info_hash=${HASH}`, failure("info_hash is given twice")],
+    ["no peer_id", query({ peer_id: undefined }), failure("peer_id is missing")],
+    ["a short peer_id", query({ peer_id: "a" }), failure("peer_id is not 20 bytes")],
+    ["two peer ids", `${query()}&peer_id=${ID}`, failure("peer_id is given twice")],
+    // Failure: escapes
+    ["a cut escape", query({ peer_id: `${"a".repeat(19)}%a` }), failure("peer_id is not 20 bytes")],
     [
       "a bare percent",
       query({ peer_id: `${"a".repeat(19)}%` }),
-      refused("peer_id is not 20 bytes"),
+      failure("peer_id is not 20 bytes"),
     ],
-    ["no hex", query({ peer_id: `${"a".repeat(19)}%g0` }), refused("peer_id is not 20 bytes")],
+    ["no hex", query({ peer_id: `${"a".repeat(19)}%g0` }), failure("peer_id is not 20 bytes")],
     [
       "a sign as hex",
       query({ peer_id: `${"a".repeat(19)}%+1` }),
-      refused("peer_id is not 20 bytes"),
+      failure("peer_id is not 20 bytes"),
     ],
-    ["a space", query({ peer_id: `${"a".repeat(19)} ` }), refused("peer_id is not 20 bytes")],
+    ["a space", query({ peer_id: `${"a".repeat(19)} ` }), failure("peer_id is not 20 bytes")],
     [
       "a letter beyond ASCII",
       query({ peer_id: `${"a".repeat(19)}ä` }),
-      refused("peer_id is not 20 bytes"),
+      failure("peer_id is not 20 bytes"),
     ],
     [
       "a byte the runtime took for text",
       query({ peer_id: `${"a".repeat(19)}%EF%BF%BD` }),
-      refused("peer_id is not 20 bytes"),
+      failure("peer_id is not 20 bytes"),
     ],
-    // Refused: numbers
-    ["no port", query({ port: undefined }), refused("port is missing")],
-    ["port 0", query({ port: "0" }), refused("port is not one of 1 to 65535")],
-    ["port 65536", query({ port: "65536" }), refused("port is not one of 1 to 65535")],
-    ["a negative port", query({ port: "-1" }), refused("port is not a decimal number")],
-    ["an empty port", query({ port: "" }), refused("port is not a decimal number")],
-    ["a port in hex", query({ port: "0x1" }), refused("port is not a decimal number")],
-    ["a fraction", query({ port: "1.5" }), refused("port is not a decimal number")],
-    ["an exponent", query({ port: "1e3" }), refused("port is not a decimal number")],
-    ["an escaped digit", query({ port: "%31" }), refused("port is not a decimal number")],
-    ["a line after the number", query({ port: "1\n" }), refused("port is not a decimal number")],
-    ["two ports", `${query()}&port=6881`, refused("port is given twice")],
-    ["no uploaded", query({ uploaded: undefined }), refused("uploaded is missing")],
-    ["a negative uploaded", query({ uploaded: "-1" }), refused("uploaded is not a decimal number")],
-    ["no downloaded", query({ downloaded: undefined }), refused("downloaded is missing")],
-    ["NaN downloaded", query({ downloaded: "NaN" }), refused("downloaded is not a decimal number")],
-    ["no left", query({ left: undefined }), refused("left is missing")],
-    ["21 digits", query({ left: "1".repeat(21) }), refused("left is not a decimal number")],
-    ["two lefts", `${query()}&left=0`, refused("left is given twice")],
-    ["a negative numwant", query({ numwant: "-1" }), refused("numwant is not a decimal number")],
-    ["an empty numwant", query({ numwant: "" }), refused("numwant is not a decimal number")],
-    // Refused: words
+    // Failure: numbers
+    ["no port", query({ port: undefined }), failure("port is missing")],
+    ["port 0", query({ port: "0" }), failure("port is not one of 1 to 65535")],
+    ["port 65536", query({ port: "65536" }), failure("port is not one of 1 to 65535")],
+    ["a negative port", query({ port: "-1" }), failure("port is not a decimal number")],
+    ["an empty port", query({ port: "" }), failure("port is not a decimal number")],
+    ["a port in hex", query({ port: "0x1" }), failure("port is not a decimal number")],
+    ["a fraction", query({ port: "1.5" }), failure("port is not a decimal number")],
+    ["an exponent", query({ port: "1e3" }), failure("port is not a decimal number")],
+    ["an escaped digit", query({ port: "%31" }), failure("port is not a decimal number")],
+    ["a line after the number", query({ port: "1\n" }), failure("port is not a decimal number")],
+    ["two ports", `${query()}&port=6881`, failure("port is given twice")],
+    ["no uploaded", query({ uploaded: undefined }), failure("uploaded is missing")],
+    ["a negative uploaded", query({ uploaded: "-1" }), failure("uploaded is not a decimal number")],
+    ["no downloaded", query({ downloaded: undefined }), failure("downloaded is missing")],
+    ["NaN downloaded", query({ downloaded: "NaN" }), failure("downloaded is not a decimal number")],
+    ["no left", query({ left: undefined }), failure("left is missing")],
+    ["21 digits", query({ left: "1".repeat(21) }), failure("left is not a decimal number")],
+    ["two lefts", `${query()}&left=0`, failure("left is given twice")],
+    ["a negative numwant", query({ numwant: "-1" }), failure("numwant is not a decimal number")],
+    ["an empty numwant", query({ numwant: "" }), failure("numwant is not a decimal number")],
+    // Failure: words
     [
       "another event",
       query({ event: "begun" }),
-      refused("event is not started, stopped or completed"),
+      failure("event is not started, stopped or completed"),
     ],
     [
       "an event in capitals",
       query({ event: "STARTED" }),
-      refused("event is not started, stopped or completed"),
+      failure("event is not started, stopped or completed"),
     ],
-    ["two events", `${query({ event: "started" })}&event=stopped`, refused("event is given twice")],
-    ["compact=2", query({ compact: "2" }), refused("compact is not 0 or 1")],
-    ["compact without a value", `${query()}&compact`, refused("compact is not 0 or 1")],
-    ["no_peer_id=yes", query({ no_peer_id: "yes" }), refused("no_peer_id is not 0 or 1")],
-    // Refused: length
+    ["two events", `${query({ event: "started" })}&event=stopped`, failure("event is given twice")],
+    ["compact=2", query({ compact: "2" }), failure("compact is not 0 or 1")],
+    ["compact without a value", `${query()}&compact`, failure("compact is not 0 or 1")],
+    ["no_peer_id=yes", query({ no_peer_id: "yes" }), failure("no_peer_id is not 0 or 1")],
+    // Failure: length
     ["2048 characters", query({ key: "k".repeat(2048 - query({ key: "" }).length) }), read()],
     [
       "2049 characters",
       query({ key: "k".repeat(2049 - query({ key: "" }).length) }),
-      refused("the announce is too long"),
+      failure("the announce is too long"),
     ],
   ])("%s", (_why, text, expected) => {
     expect(parseAnnounce(text)).toEqual(expected);
@@ -187,12 +187,12 @@ describe("parseScrape", () => {
       Array(MOST_SCRAPED + 1)
         .fill(one)
         .join("&"),
-      refused("the scrape names too many torrents"),
+      failure("the scrape names too many torrents"),
     ],
-    ["none", "", refused("info_hash is missing")],
-    ["an empty one", "info_hash=", refused("info_hash is not 20 bytes")],
-    ["a bad one after a good one", `${one}&info_hash=a`, refused("info_hash is not 20 bytes")],
-    ["too long", `${one}&key=${"k".repeat(8192)}`, refused("the scrape is too long")],
+    ["none", "", failure("info_hash is missing")],
+    ["an empty one", "info_hash=", failure("info_hash is not 20 bytes")],
+    ["a bad one after a good one", `${one}&info_hash=a`, failure("info_hash is not 20 bytes")],
+    ["too long", `${one}&key=${"k".repeat(8192)}`, failure("the scrape is too long")],
   ])("%s", (_why, text, expected) => {
     expect(parseScrape(text)).toEqual(expected);
   });
@@ -224,7 +224,7 @@ describe("Any query", () => {
 
   /** Well-formed or refused, and what is well-formed keeps to its ranges. */
   function sound(parsed: ParsedAnnounce): boolean {
-    if (parsed.kind === "refused") return /^[a-z][ -~]{5,60}$/.test(parsed.reason);
+    if (parsed.kind === "failure") return /^[a-z][ -~]{5,60}$/.test(parsed.reason);
     const { infoHash, peerId, port, uploaded, downloaded, left, numwant = 0 } = parsed.announce;
     const counters = [uploaded, downloaded, left, numwant];
     return (
@@ -238,7 +238,7 @@ describe("Any query", () => {
 
   test("of random characters or of shuffled fragments is announced soundly or refused", () => {
     const next = generator(4);
-    const seen = { announce: 0, refused: 0, unsound: [] as string[] };
+    const seen = { announce: 0, failure: 0, unsound: [] as string[] };
     for (let round = 0; round < 20_000; round++) {
       const characters = Array.from({ length: next() % 200 }, () =>
         String.fromCharCode(next() % 256),
@@ -260,9 +260,9 @@ describe("Any query", () => {
         parseScrape(text);
       }
     }
-    expect({ ...seen, some: seen.announce > 1000, most: seen.refused > 40_000 }).toEqual({
+    expect({ ...seen, some: seen.announce > 1000, most: seen.failure > 40_000 }).toEqual({
       announce: seen.announce,
-      refused: 60_000 - seen.announce,
+      failure: 60_000 - seen.announce,
       unsound: [],
       some: true,
       most: true,

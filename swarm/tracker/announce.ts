@@ -33,15 +33,15 @@ export interface Announce {
 }
 
 /** `reason` is one line for the peer's operator. */
-export interface Refused {
-  readonly kind: "refused";
+export interface Failure {
+  readonly kind: "failure";
   readonly reason: string;
 }
 
-export type ParsedAnnounce = { readonly kind: "announce"; readonly announce: Announce } | Refused;
+export type ParsedAnnounce = { readonly kind: "announce"; readonly announce: Announce } | Failure;
 
 export type ParsedScrape =
-  { readonly kind: "scrape"; readonly infoHashes: readonly Uint8Array[] } | Refused;
+  { readonly kind: "scrape"; readonly infoHashes: readonly Uint8Array[] } | Failure;
 
 /** Bytes of an info hash or a peer id. */
 const ID_LENGTH = 20;
@@ -54,11 +54,11 @@ export const LONGEST_SCRAPE = 8192;
 
 /** Reads the query of an announce, with or without its question mark. */
 export function parseAnnounce(query: string): ParsedAnnounce {
-  if (query.length > LONGEST_ANNOUNCE) return refused("the announce is too long");
+  if (query.length > LONGEST_ANNOUNCE) return failure("the announce is too long");
   const parameters = new Map<string, string>();
   for (const [name, value] of splitQuery(query)) {
     if (!NAMES.has(name)) continue;
-    if (parameters.has(name)) return refused(`${name} is given twice`);
+    if (parameters.has(name)) return failure(`${name} is given twice`);
     parameters.set(name, value);
   }
 
@@ -69,7 +69,7 @@ export function parseAnnounce(query: string): ParsedAnnounce {
 
   const port = readNumber(parameters, "port");
   if (typeof port !== "number") return port;
-  if (port < 1 || port > 65535) return refused("port is not one of 1 to 65535");
+  if (port < 1 || port > 65535) return failure("port is not one of 1 to 65535");
   const uploaded = readNumber(parameters, "uploaded");
   if (typeof uploaded !== "number") return uploaded;
   const downloaded = readNumber(parameters, "downloaded");
@@ -80,7 +80,7 @@ export function parseAnnounce(query: string): ParsedAnnounce {
   if (typeof numwant === "object") return numwant;
 
   const event = EVENTS.get(parameters.get("event") ?? "");
-  if (event === undefined) return refused("event is not started, stopped or completed");
+  if (event === undefined) return failure("event is not started, stopped or completed");
   // BEP 23: who doesn't say may be sent compact peers.
   const compact = readFlag(parameters, "compact", true);
   if (typeof compact !== "boolean") return compact;
@@ -94,16 +94,16 @@ export function parseAnnounce(query: string): ParsedAnnounce {
 
 /** Reads the query of a scrape. One that names no torrent would be about all, and is refused. */
 export function parseScrape(query: string): ParsedScrape {
-  if (query.length > LONGEST_SCRAPE) return refused("the scrape is too long");
+  if (query.length > LONGEST_SCRAPE) return failure("the scrape is too long");
   const infoHashes: Uint8Array[] = [];
   for (const [name, value] of splitQuery(query)) {
     if (name !== "info_hash") continue;
-    if (infoHashes.length === MOST_SCRAPED) return refused("the scrape names too many torrents");
+    if (infoHashes.length === MOST_SCRAPED) return failure("the scrape names too many torrents");
     const infoHash = decodeBytes(value);
-    if (infoHash?.length !== ID_LENGTH) return refused("info_hash is not 20 bytes");
+    if (infoHash?.length !== ID_LENGTH) return failure("info_hash is not 20 bytes");
     infoHashes.push(infoHash);
   }
-  if (infoHashes.length === 0) return refused("info_hash is missing");
+  if (infoHashes.length === 0) return failure("info_hash is missing");
   return { kind: "scrape", infoHashes };
 }
 
@@ -139,18 +139,18 @@ function* splitQuery(query: string): Generator<readonly [string, string]> {
   }
 }
 
-function readId(parameters: ReadonlyMap<string, string>, name: string): Uint8Array | Refused {
+function readId(parameters: ReadonlyMap<string, string>, name: string): Uint8Array | Failure {
   const value = parameters.get(name);
-  if (value === undefined) return refused(`${name} is missing`);
+  if (value === undefined) return failure(`${name} is missing`);
   const bytes = decodeBytes(value);
-  return bytes?.length === ID_LENGTH ? bytes : refused(`${name} is not ${ID_LENGTH} bytes`);
+  return bytes?.length === ID_LENGTH ? bytes : failure(`${name} is not ${ID_LENGTH} bytes`);
 }
 
-function readNumber(parameters: ReadonlyMap<string, string>, name: string): number | Refused {
+function readNumber(parameters: ReadonlyMap<string, string>, name: string): number | Failure {
   const value = parameters.get(name);
-  if (value === undefined) return refused(`${name} is missing`);
+  if (value === undefined) return failure(`${name} is missing`);
   // 20 digits hold every number of 64 bits: some peers send 2^64 - 1 for a size they don't know.
-  if (!/^[0-9]{1,20}$/.test(value)) return refused(`${name} is not a decimal number`);
+  if (!/^[0-9]{1,20}$/.test(value)) return failure(`${name} is not a decimal number`);
   return Math.min(Number(value), Number.MAX_SAFE_INTEGER);
 }
 
@@ -158,10 +158,10 @@ function readFlag(
   parameters: ReadonlyMap<string, string>,
   name: string,
   absent: boolean,
-): boolean | Refused {
+): boolean | Failure {
   const value = parameters.get(name);
   if (value === undefined) return absent;
-  return value === "1" || value === "0" ? value === "1" : refused(`${name} is not 0 or 1`);
+  return value === "1" || value === "0" ? value === "1" : failure(`${name} is not 0 or 1`);
 }
 
 /** Percent-decodes to bytes; undefined for a broken escape and for what no URL may hold. */
@@ -182,6 +182,6 @@ function decodeBytes(encoded: string): Uint8Array | undefined {
   return bytes.slice(0, length);
 }
 
-function refused(reason: string): Refused {
-  return { kind: "refused", reason };
+function failure(reason: string): Failure {
+  return { kind: "failure", reason };
 }

@@ -11,7 +11,7 @@ import {
   MOST_PEERS,
   readAnswer,
 } from "./tracker-answer.ts";
-import type { KnownPeer, TrackerSaid } from "./tracker-answer.ts";
+import type { KnownPeer, TrackerAnswer } from "./tracker-answer.ts";
 
 export interface AnnouncerOptions {
   /** URL of the tracker: http or https. */
@@ -147,7 +147,7 @@ export class Announcer implements Disposable {
 }
 
 /** Asks a tracker and nobody that it points to. Whatever it sends, the connection ends with the answer. */
-async function fetchAnswer(url: string, signals: AbortSignal[]): Promise<TrackerSaid> {
+async function fetchAnswer(url: string, signals: AbortSignal[]): Promise<TrackerAnswer> {
   const enough = new AbortController();
   try {
     const response = await fetch(url, {

@@ -25,13 +25,13 @@ export function listPeers(
   peers: readonly ListedPeer[],
   form: { readonly compact: boolean; readonly noPeerId: boolean },
 ): EncodableRecord {
-  if (!form.compact) return { peers: peers.map((peer) => describe(peer, !form.noPeerId)) };
+  if (!form.compact) return { peers: peers.map((peer) => toDictionary(peer, !form.noPeerId)) };
   const six = peers.filter(({ address }) => !isIPv4(address));
   const four = { peers: pack(peers.filter(({ address }) => isIPv4(address))) };
   return six.length === 0 ? four : { ...four, peers6: pack(six) };
 }
 
-function describe({ address, port, peerId }: ListedPeer, withId: boolean): Encodable {
+function toDictionary({ address, port, peerId }: ListedPeer, withId: boolean): Encodable {
   const place = { ip: formatAddress(address), port };
   // A copy, since the peer's slot may be another's before this is sent.
   return withId && peerId !== undefined ? { ...place, "peer id": peerId.slice() } : place;

@@ -72,7 +72,7 @@ export class Peers {
   }
 
   /** The peer that must go before one at `address` may join `swarm`, or NONE. */
-  crowdedOut(swarm: Swarm | undefined, address: Address): number {
+  toEvictFor(swarm: Swarm | undefined, address: Address): number {
     let [ofSource, inSwarm] = [0, 0];
     let [oldest, oldestInSwarm] = [NONE, NONE];
     const slots = this.#slots;
@@ -88,14 +88,14 @@ export class Peers {
     }
     if (inSwarm >= this.#limits.peersOfSourceInSwarm) return oldestInSwarm;
     if (ofSource >= this.#limits.peersOfSource) return oldest;
-    return this.size >= this.#limits.peers ? this.crowding(() => true) : NONE;
+    return this.size >= this.#limits.peers ? this.toEvict(() => true) : NONE;
   }
 
   /**
    * Who makes room for others: the oldest of all, unless one of some at random has a
    * source with more peers. Only those that `may`; NONE when none of them may.
    */
-  crowding(may: (swarm: Swarm) => boolean): number {
+  toEvict(may: (swarm: Swarm) => boolean): number {
     let [found, most] = [NONE, 0];
     for (let looks = 0; looks <= LOOKS; looks++) {
       const chosen = Math.floor(this.#random() * this.#swarms.length);

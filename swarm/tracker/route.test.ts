@@ -153,8 +153,7 @@ describe("answerTracker", () => {
   ])("%s", async (_why, open, request, expected) => {
     const own = { address: parseAddress("10.0.0.9") ?? new Uint8Array(16), port: 13001 };
     const answer = await answerTracker(new Tracker(), { knows, open }, request, 1e12, own);
-    const bytes = Buffer.from(answer.bytes).toString("latin1");
-    expect({ ...answer, bytes }).toEqual({ status: 200, bytes: expected });
+    expect(Buffer.from(answer).toString("latin1")).toBe(expected);
   });
 
   test("a torrent that nobody may announce leaves nothing behind", async () => {

@@ -9,18 +9,18 @@ import { type Announce, LONGEST_SCRAPE, parseAnnounce, parseScrape } from "./ann
 import type { Endpoint } from "./peer-list.ts";
 import type { Tracker } from "./tracker.ts";
 
-/** What was asked: nothing but text, so that it can be asked of another process. */
+/** A request to the tracker as text, which a worker can pass on to its supervisor. */
 export interface TrackerRequest {
   readonly kind: "announce" | "scrape";
-  /** As sent, with or without its question mark; one that is too long is cut, and too long still. */
+  /** As sent, with or without its question mark. A query that is too long is cut, but stays too long. */
   readonly query: string;
   /** The address that the connection came from. */
   readonly client: string;
-  /** Whether that is a proxy's, which says so. */
+  /** Whether a field says that this is a proxy's address. */
   readonly forwarded?: boolean;
 }
 
-/** What a request's URL asks a tracker, or undefined where it is about something else. */
+/** Reads a URL of the tracker; undefined for any other. */
 export function parseTrackerUrl(url: string, client: string): TrackerRequest | undefined {
   const asked = /^(?:https?:\/\/[^/?#]*)?\/-\/(announce|scrape)(?:\?(.*))?$/s.exec(url);
   const kind = asked?.[1];
@@ -28,39 +28,34 @@ export function parseTrackerUrl(url: string, client: string): TrackerRequest | u
   return { kind, query: (asked?.[2] ?? "").slice(0, LONGEST_SCRAPE + 1), client };
 }
 
-/** Of a torrent; unavailable: nobody can tell now. */
+/** Whether a torrent was made here. Unavailable: it can't be told now. */
 export type Knowledge = "made-here" | "unknown" | "unavailable";
 
-/** Which torrents a tracker is for. */
+/** Which torrents the tracker takes. */
 export interface TrackerPolicy {
-  /** Whether a torrent (20 bytes) was made here. */
   readonly knows: (infoHash: Uint8Array) => Promise<Knowledge>;
-  /** Whether those that weren't are tracked as well. */
+  /** Whether it takes those that weren't made here, too. */
   readonly open: boolean;
-  /** Told of a peer that needs pieces of one that was. */
+  /** Called for a peer that needs pieces of a torrent that was made here. */
   readonly meet?: (announce: Announce, address: Address) => void;
 }
 
-/** Always `text/plain`, which is what clients have been sent since the first tracker. */
-export interface TrackerAnswer {
-  readonly status: 200;
-  /** A bencoded dictionary. */
-  readonly bytes: Uint8Array;
-}
-
-/** `now` is milliseconds since 1970; `seeder` this server's own, as this client can reach it. */
+/**
+ * A bencoded dictionary. `now` is milliseconds since 1970; `seeder` this server's own, as
+ * this client can reach it.
+ */
 export async function answerTracker(
   tracker: Tracker,
   policy: TrackerPolicy,
   request: TrackerRequest,
   now: number,
   seeder?: Endpoint,
-): Promise<TrackerAnswer> {
+): Promise<Uint8Array> {
   switch (request.kind) {
     case "announce":
-      return answer(await announce(tracker, policy, request, now, seeder));
+      return encode(await announce(tracker, policy, request, now, seeder));
     case "scrape":
-      return answer(await scrape(tracker, policy, request, now, seeder !== undefined));
+      return encode(await scrape(tracker, policy, request, now, seeder !== undefined));
   }
 }
 
@@ -72,7 +67,7 @@ async function announce(
   seeder?: Endpoint,
 ): Promise<EncodableRecord> {
   const parsed = parseAnnounce(query);
-  if (parsed.kind === "refused") return fail(parsed.reason);
+  if (parsed.kind === "failure") return fail(parsed.reason);
   const address = parseAddress(client);
   if (address === undefined) return fail("this connection has no address that peers could use");
   const knowledge = await policy.knows(parsed.announce.infoHash);
@@ -91,11 +86,11 @@ async function scrape(
   hasSeeder: boolean,
 ): Promise<EncodableRecord> {
   const parsed = parseScrape(query);
-  if (parsed.kind === "refused") return fail(parsed.reason);
+  if (parsed.kind === "failure") return fail(parsed.reason);
   const torrents: { infoHash: Uint8Array; seeded: boolean }[] = [];
   let knowledge: Knowledge = "unknown";
   for (const infoHash of parsed.infoHashes) {
-    // Who can't tell of one isn't asked about sixty more.
+    // One that can't be told is enough: the others aren't searched for.
     if (knowledge !== "unavailable") knowledge = await policy.knows(infoHash);
     if (knowledge === "unavailable" && !policy.open) return UNAVAILABLE;
     const known = knowledge === "made-here";
@@ -104,12 +99,12 @@ async function scrape(
   return tracker.scrape(torrents, now);
 }
 
-/** Some programs remove a torrent that is told this: it is for those that weren't made here. */
+/** Some clients remove a torrent after this answer, so only a torrent that wasn't made here gets it. */
 const UNREGISTERED: EncodableRecord = { "failure reason": "unregistered torrent" };
 
 /**
- * To be asked again in a minute, by BEP 31. Clients come back after any failure: aria2
- * after 120 s, Transmission after 20 and more; libtorrent after `interval`, or 1800 s.
+ * BEP 31: the client may announce again in a minute. Clients do so after any failure: aria2
+ * after 120 s, Transmission after 20 s and more, libtorrent after `interval` or 1800 s.
  */
 const UNAVAILABLE: EncodableRecord = {
   "failure reason": "temporarily unavailable, try again",
@@ -120,8 +115,4 @@ const UNAVAILABLE: EncodableRecord = {
 
 function fail(reason: string): EncodableRecord {
   return { "failure reason": reason };
-}
-
-function answer(dictionary: EncodableRecord): TrackerAnswer {
-  return { status: 200, bytes: encode(dictionary) };
 }

@@ -27,7 +27,7 @@ export class Swarms {
   #infoHashes = new Uint8Array(0);
   readonly #seed: number;
   /** Those without members, the one deserted longest ago first. */
-  readonly #deserted = new Set<Swarm>();
+  readonly #empty = new Set<Swarm>();
 
   /** `seed` keeps strangers from choosing info hashes that collide. */
   constructor(seed: number) {
@@ -39,8 +39,8 @@ export class Swarms {
   }
 
   /** One without members, whose counts are kept while there is room. */
-  get deserted(): Swarm | undefined {
-    const [swarm] = this.#deserted;
+  get oldestEmpty(): Swarm | undefined {
+    const [swarm] = this.#empty;
     return swarm;
   }
 
@@ -67,18 +67,18 @@ export class Swarms {
 
   /** Notes that a member was heard of. */
   touch(swarm: Swarm): void {
-    this.#deserted.delete(swarm);
+    this.#empty.delete(swarm);
     this.#slots.touch(swarm.slot);
   }
 
   /** Notes that the last member is gone. */
-  desert(swarm: Swarm): void {
-    this.#deserted.add(swarm);
+  markEmpty(swarm: Swarm): void {
+    this.#empty.add(swarm);
   }
 
   /** Forgets a swarm without members. */
   remove(swarm: Swarm): void {
-    this.#deserted.delete(swarm);
+    this.#empty.delete(swarm);
     this.#slots.release(swarm.slot);
     this.#swarms[swarm.slot] = undefined;
   }

@@ -12,7 +12,7 @@ export interface KnownPeer {
   readonly port: number;
 }
 
-export interface TrackerSaid {
+export interface TrackerAnswer {
   /** Seconds until the next announce. */
   readonly interval: number;
   readonly peers: readonly KnownPeer[];
@@ -31,7 +31,7 @@ const DEPTH = 8;
 export const LONGEST_REASON = 200;
 
 /** Reads an answer. Throws the tracker's reason when it refused, and one of ours when it said nothing that is understood. */
-export function readAnswer(bytes: Uint8Array): TrackerSaid {
+export function readAnswer(bytes: Uint8Array): TrackerAnswer {
   const decoded = decode(bytes, { length: LONGEST_ANSWER, depth: DEPTH });
   if (decoded.kind === "malformed" || !isDictionary(decoded.value)) {
     throw new Error("the tracker's answer is not understood");

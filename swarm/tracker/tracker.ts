@@ -140,10 +140,10 @@ export class Tracker {
     const known = this.#swarms.find(infoHash);
     let slot = known === undefined ? NONE : this.#peers.find(known, address, port);
     if (slot === NONE) {
-      const crowdedOut = this.#peers.crowdedOut(known, address);
-      if (crowdedOut !== NONE) this.#remove(crowdedOut);
+      const evicted = this.#peers.toEvictFor(known, address);
+      if (evicted !== NONE) this.#remove(evicted);
       // Looked for again, since a swarm goes with its last peer.
-      const swarm = this.#swarms.find(infoHash) ?? this.#found(infoHash);
+      const swarm = this.#swarms.find(infoHash) ?? this.#addSwarm(infoHash);
       slot = this.#peers.add(swarm, address, port);
     }
     const interval = intervalFor(this.size, this.#announceInterval);
@@ -245,28 +245,28 @@ export class Tracker {
     this.#peers.remove(slot);
     if (swarm.members.length > 0) return;
     // The count of a swarm that worked is kept while there is room.
-    if (swarm.downloaded > 0) this.#swarms.desert(swarm);
+    if (swarm.downloaded > 0) this.#swarms.markEmpty(swarm);
     else this.#swarms.remove(swarm);
   }
 
   /** A new swarm. Those without members make room for it, then those with one. */
-  #found(infoHash: Uint8Array): Swarm {
+  #addSwarm(infoHash: Uint8Array): Swarm {
     const swarms = this.#swarms;
     if (swarms.size >= this.#limits.swarms) {
-      const alone = swarms.deserted ?? this.#alone();
+      const alone = swarms.oldestEmpty ?? this.#ofLoneCrowdPeer();
       const expendable = alone ?? swarms.oldest;
-      if (expendable !== undefined) this.#disband(expendable);
+      if (expendable !== undefined) this.#removeWithPeers(expendable);
     }
     return swarms.add(infoHash);
   }
 
   /** A swarm of one peer, whose source has many others; undefined when none is found. */
-  #alone(): Swarm | undefined {
-    const slot = this.#peers.crowding(({ members }) => members.length === 1);
+  #ofLoneCrowdPeer(): Swarm | undefined {
+    const slot = this.#peers.toEvict(({ members }) => members.length === 1);
     return slot === NONE ? undefined : this.#peers.swarmOf(slot);
   }
 
-  #disband(swarm: Swarm): void {
+  #removeWithPeers(swarm: Swarm): void {
     for (const slot of swarm.members.toReversed()) this.#peers.remove(slot);
     this.#swarms.remove(swarm);
   }

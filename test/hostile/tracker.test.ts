@@ -153,7 +153,7 @@ describe("A tracker that the seeder is announced at answers with", () => {
   test("a way to somebody else, who is not asked", async () => {
     using inside = hostileTracker(answerOf({ interval: 1, peers: "" }));
     using tracker = hostileTracker(
-      `HTTP/1.1 302 Found\r\nLocation: ${inside.url}\r\nContent-Length: 0\r\n\r\n`,
+      `HTTP/1.1 302 SeedLookup\r\nLocation: ${inside.url}\r\nContent-Length: 0\r\n\r\n`,
     );
     await using running = await start("--host", "127.0.0.1", "--tracker", tracker.url, tree());
     const seen = await withstand(running, "small", async () => {

@@ -15,7 +15,7 @@ interface Kept<Made> {
 /** Bytes that a file of a job takes in memory, about. */
 const FACTS = 300;
 
-export class Shelf<Made> {
+export class JobCache<Made> {
   readonly #kept = new Map<string, Kept<Made>>();
   #bytes = 0;
 

@@ -8,7 +8,7 @@ import type { Job } from "../digests/job.ts";
 import type { SharedFile } from "../files/shared-content.ts";
 import { type MadeTorrent, makeTorrent, type TorrentFile } from "./bittorrent/torrent.ts";
 
-export interface Named {
+export interface NamedJob {
   readonly job: Job;
   /** Of the file or folder, below the root. */
   readonly segments: readonly string[];
@@ -16,17 +16,17 @@ export interface Named {
   readonly names: readonly (readonly string[])[];
 }
 
-export function torrentOf(named: Named, sha1Pieces: Uint8Array): MadeTorrent {
+export function torrentOf(named: NamedJob, sha1Pieces: Uint8Array): MadeTorrent {
   const name = named.segments.at(-1) ?? "";
   return makeTorrent(name, torrentFiles(named), named.job.pieceLength, sha1Pieces);
 }
 
-export function torrentFiles({ job, names }: Named): TorrentFile[] {
+export function torrentFiles({ job, names }: NamedJob): TorrentFile[] {
   return job.files.map(({ size }, n) => ({ path: names[n] ?? [], length: size }));
 }
 
 /** Its files for those who are served. */
-export function sharedFiles({ job, segments, names }: Named): SharedFile[] {
+export function sharedFiles({ job, segments, names }: NamedJob): SharedFile[] {
   return job.files.map((identity, n) => ({
     segments: [...segments, ...(names[n] ?? [])],
     identity,

@@ -1,0 +1,35 @@
+/** What is kept of files that stay as they are, and for how long. */
+
+import { expect, test } from "bun:test";
+import type { Job } from "../digests/job.ts";
+import { JobCache } from "./job-cache.ts";
+
+function job(path: string, size = 1): Job {
+  const files = [{ path, inode: 1n, size, modified: 1n, changed: 1n }];
+  return { kind: "file", path, files, pieceLength: 65536 };
+}
+
+test("What was made is kept for the same versions only", () => {
+  const cache = new JobCache<string>(10_000);
+  cache.keep("name", job("/a", 1), "first", 10);
+  const found = [
+    cache.find("name", job("/a", 1)),
+    cache.find("name", job("/a", 2)),
+    cache.find("other", job("/a", 1)),
+  ];
+  cache.keep("name", job("/a", 2), "second", 10);
+  found.push(cache.find("name", job("/a", 2)), cache.find("name", job("/a", 1)));
+  expect(found).toEqual(["first", undefined, undefined, "second", undefined]);
+});
+
+test("What was asked for least recently makes room, and what is larger than all room isn't kept", () => {
+  // Each takes 1000 bytes, its name and 300 for its file.
+  const cache = new JobCache<string>(2 * 1301);
+  for (const name of ["a", "b"]) cache.keep(name, job(name), name, 1000);
+  cache.find("a", job("a"));
+  cache.keep("c", job("c"), "c", 1000);
+  cache.keep("c", job("c"), "c again", 1000);
+  cache.keep("large", job("large"), "large", 3000);
+  const left = ["a", "b", "c", "large"].map((name) => cache.find(name, job(name)));
+  expect(left).toEqual(["a", undefined, "c again", undefined]);
+});
