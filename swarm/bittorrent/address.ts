@@ -41,24 +41,24 @@ export function isIPv4(address: Address): boolean {
   return isWithin(MAPPED_PREFIX, 96, address);
 }
 
-/** Whether `address` means this very machine, whoever reads it. */
+/** Whether `address` means the machine of its reader. */
 export function isLoopback(address: Address): boolean {
   return isWithin(LOOPBACK_IPV4, 104, address) || isWithin(LOOPBACK_IPV6, 128, address);
 }
 
-/** Whose it is: an IPv4 address itself, the /64 of an IPv6 address; undefined for no address. */
-export function sourceName(client: string): string | undefined {
-  const address = parseAddress(client);
+/** {@link sourceOf} as text, to count by: an IPv4 address, or a /64 in hexadecimal; undefined for no address. */
+export function sourceName(text: string): string | undefined {
+  const address = parseAddress(text);
   if (address === undefined) return undefined;
-  return isIPv4(address) ? formatAddress(address) : address.subarray(0, 8).toHex();
+  return isIPv4(address) ? formatAddress(address) : sourceOf(address).toHex();
 }
 
-/** As peers are told in compact form (BEP 23, BEP 7): 4 or 16 bytes. */
+/** The compact form that peers get (BEP 23, BEP 7): 4 or 16 bytes. */
 export function compactAddress(address: Address): Uint8Array {
   return isIPv4(address) ? address.subarray(MAPPED) : address;
 }
 
-/** What one subscriber may have all of: an IPv4 address, or an IPv6 network of 64 bits. */
+/** The addresses that one subscriber may have all of: an IPv4 address, or an IPv6 network of 64 bits. */
 export function sourceOf(address: Address): Uint8Array {
   return isIPv4(address) ? address : address.subarray(0, 8);
 }

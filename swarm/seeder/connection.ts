@@ -1,61 +1,64 @@
 /**
- * One connection of the seeder: the order of what is said on it, and that nothing
- * piles up. At most one block and some small messages wait here for the socket.
+ * One connection of the seeder. It writes messages in order as the socket takes them; at
+ * most one block and 64 KiB of small messages wait.
  */
 
 import { encodeMetadataPiece } from "./metadata.ts";
-import { type Block, KEEP_ALIVE, PeerReader, writeExtended, writePieceHead } from "./wire.ts";
+import { PeerReader } from "./peer-reader.ts";
+import { type Block, KEEP_ALIVE, writeExtended, writePieceHead } from "./wire.ts";
 
 /** Bytes of messages that may wait for a peer that doesn't read. */
 const MOST_WAITING = 64 * 1024;
-/** Pieces of the info dictionary that a peer may ask for at a time: that of 1 TiB has 80. */
+/** Pieces of the info dictionary that a peer may request at a time: that of 1 TiB has 80. */
 const MOST_METADATA = 256;
 
 /** What the connection needs of a socket. */
-export interface Wire {
+export interface PeerSocket {
   readonly remoteAddress: string;
-  /** Bytes that were taken; below zero when the socket is closed. */
+  /** Returns the bytes that were taken; below zero when the socket is closed. */
   write(bytes: Uint8Array): number;
   terminate(): void;
 }
 
 export class Connection {
   readonly reader: PeerReader;
-  /** Milliseconds: the last bytes of the peer, and the last bytes to it. */
+  /** Milliseconds: when the last bytes came from the peer, and when a keep-alive was last sent. */
   heardAt: number;
   saidAt: number;
-  /** Messages of the peer, since the last tick, that asked for nothing. */
+  /** Messages of the peer in this second that were no requests. */
   idleMessages = 0;
   isInterested = false;
   speaksFast = false;
-  /** The peer's number for ut_metadata, when it has one. */
+  /** The id that the peer gave ut_metadata (BEP 10), if any. */
   metadataId: number | undefined;
   isReading = false;
-  /** Whether the peer said what it had when it came, and that it has everything. */
+  /** Whether the peer has sent a bitfield or the like, and HAVE ALL. */
   saidPieces = false;
   saidAll = false;
   isClosed = false;
+  readonly #socket: PeerSocket;
   readonly #messages: Uint8Array[] = [];
   #waiting = 0;
   readonly #metadata: number[] = [];
 
   constructor(
     readonly id: number,
-    readonly wire: Wire,
+    socket: PeerSocket,
     longestMessage: number,
     now: number,
   ) {
+    this.#socket = socket;
     this.reader = new PeerReader(longestMessage);
     this.heardAt = now;
     this.saidAt = now;
   }
 
-  /** Whether a block could go out at once. */
+  /** Whether the socket would take a block at once. */
   get isReady(): boolean {
     return !this.isClosed && !this.isReading && this.#messages.length === 0;
   }
 
-  /** Says something. False: the peer reads too little, and the connection should end. */
+  /** Sends a message. False: too much waits for the peer, so end the connection. */
   say(message: Uint8Array): boolean {
     this.#messages.push(message);
     this.#waiting += message.length;
@@ -68,18 +71,18 @@ export class Connection {
     this.say(Buffer.concat([writePieceHead(block), bytes]));
   }
 
-  /** Takes a request for a piece of the info dictionary. False: too many of them. */
+  /** Notes a request for a piece of the info dictionary. False: too many wait. */
   askMetadata(piece: number): boolean {
     this.#metadata.push(piece);
     return this.#metadata.length <= MOST_METADATA;
   }
 
-  /** Writes what waits, as much as the socket takes. */
+  /** Writes waiting messages, as much as the socket takes. */
   flush(): void {
     while (!this.isClosed) {
       const [message] = this.#messages;
       if (message === undefined) return;
-      const written = this.wire.write(message);
+      const written = this.#socket.write(message);
       if (written <= 0) return;
       this.#waiting -= written;
       if (written < message.length) return void (this.#messages[0] = message.subarray(written));
@@ -87,7 +90,7 @@ export class Connection {
     }
   }
 
-  /** Says the pieces of `info` that were asked for, one at a time. */
+  /** Sends the requested pieces of `info`, one at a time. */
   flushMetadata(info: Uint8Array): void {
     while (this.metadataId !== undefined && this.#messages.length === 0) {
       const piece = this.#metadata.shift();
@@ -106,6 +109,6 @@ export class Connection {
     if (this.isClosed) return;
     this.isClosed = true;
     this.#messages.length = 0;
-    this.wire.terminate();
+    this.#socket.terminate();
   }
 }

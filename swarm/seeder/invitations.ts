@@ -1,15 +1,15 @@
 /**
- * Connecting to peers that told the tracker what they want. A client that looks for
- * the origin by itself loses seconds: libtorrent first tries uTP, then an encrypted
- * handshake, then a plain one, each a second or more after the other. Where strangers
- * send this server is bounded: by time, for each source of addresses, and in all.
+ * Connections that this server makes, to peers that a tracker named. A client that
+ * connects to the origin by itself loses seconds: libtorrent first tries uTP, then an
+ * encrypted handshake, then a plain one, each a second or more after the other. Strangers
+ * choose the addresses, so attempts are bounded: in time, for each source, and in all.
  */
 
-import { parseAddress, sourceOf } from "../bittorrent/address.ts";
+import { sourceName } from "../bittorrent/address.ts";
 import { Upload } from "./upload.ts";
 import type { Uploads } from "./uploads.ts";
 
-/** A peer as the tracker heard of it. */
+/** A peer that a tracker named. */
 export interface Invited {
   /** An address. */
   readonly hostname: string;
@@ -19,8 +19,8 @@ export interface Invited {
 }
 
 /**
- * Connects for an upload. May reject. What opens when `patience` is over is closed: a
- * connection that is being made can't be given up.
+ * Connects to a peer for an upload. May reject. An attempt can't be stopped: a connection
+ * that opens after `patience` is over is closed.
  */
 export type Dial = (
   upload: Upload,
@@ -29,16 +29,16 @@ export type Dial = (
 ) => Promise<unknown>;
 
 /**
- * Milliseconds. A client whose own attempt is under way takes ours for a duplicate, and
- * may end both; that by uTP has been refused by then.
+ * Milliseconds before connecting. A client that is connecting to us takes ours for a
+ * duplicate and may end both; after this time its attempt by uTP has been refused.
  */
 const DELAY = 250;
-/** Milliseconds for a connection to be made. */
+/** Milliseconds that an attempt may take. */
 const PATIENCE = 3000;
-/** Connections that are being made at a time, in all and to one source. */
+/** Attempts at a time, in all and to one source. */
 const MOST_AT_A_TIME = 50;
 const MOST_TO_ONE = 8;
-/** With those that were given up: the kernel tries for two minutes, and keeps a descriptor. */
+/** The same with attempts that were given up: the kernel goes on for two minutes, and keeps a descriptor. */
 const MOST_PENDING = 200;
 /** Peers that are remembered as tried, in all and of one source. */
 const MOST_TRIED = 10_000;
@@ -48,9 +48,9 @@ const MOST_TRIED_OF_ONE = 100;
 interface Source {
   readonly tried: Set<string>;
   dialing: number;
-  /** What waits until fewer connections are being made. */
+  /** Attempts that wait for another to end. */
   readonly waiting: (() => void)[];
-  /** Whether one wasn't made in time. The others are spared the same. */
+  /** Whether an attempt took too long: there are no more to this source. */
   isSilent: boolean;
 }
 
@@ -69,7 +69,7 @@ export class Invitations {
     this.#patience = patience;
   }
 
-  /** Connects unless the torrent isn't ours, the peer was tried of late, or `isWelcome` says no. Never rejects. */
+  /** Connects unless the torrent isn't ours, the peer was tried of late, or `isWelcome` is false. */
   async invite(infoHash: Uint8Array, peer: Invited, isWelcome: () => boolean): Promise<void> {
     const source = this.#sourceOf(peer.hostname);
     const name = `${Buffer.from(infoHash).toString("hex")} ${peer.hostname} ${peer.port}`;
@@ -87,7 +87,7 @@ export class Invitations {
     endTurn(source);
   }
 
-  /** Everyone may be tried again. */
+  /** Lets every peer be tried again. */
   forget(): void {
     this.#tried = 0;
     for (const [key, source] of this.#sources) {
@@ -119,16 +119,15 @@ export class Invitations {
     try {
       await this.#dial(upload, peer, patience);
     } catch {
-      // It can't be reached. It may still come to us.
+      // It can't be reached, but may still connect to us.
     } finally {
       this.#pending--;
     }
   }
 
   #sourceOf(hostname: string): Source | undefined {
-    const address = parseAddress(hostname);
-    if (address === undefined) return undefined;
-    const key = sourceOf(address).toHex();
+    const key = sourceName(hostname);
+    if (key === undefined) return undefined;
     const known = this.#sources.get(key);
     if (known !== undefined) return known;
     const source: Source = { tried: new Set(), dialing: 0, waiting: [], isSilent: false };
@@ -142,7 +141,7 @@ async function takeTurn(source: Source): Promise<void> {
   else await new Promise<void>((resolve) => void source.waiting.push(resolve));
 }
 
-/** The next takes over, or one less is under way. */
+/** Lets the next attempt begin. */
 function endTurn(source: Source): void {
   const next = source.waiting.shift();
   if (next === undefined) source.dialing--;

@@ -44,7 +44,7 @@ export class Leecher {
   isServed = false;
   /** Milliseconds between two pieces that came to it, smoothed. */
   gap = 0;
-  private gainedAt: number;
+  #gainedAt: number;
 
   constructor(
     readonly id: number,
@@ -56,7 +56,7 @@ export class Leecher {
     this.has = new PieceSet(pieceCount);
     this.shown = new PieceSet(pieceCount);
     this.fedAt = joinedAt;
-    this.gainedAt = joinedAt;
+    this.#gainedAt = joinedAt;
   }
 
   get isComplete(): boolean {
@@ -76,11 +76,11 @@ export class Leecher {
 
   /** Whether it is to get something before another: who owes less, then who waited longer. */
   goesBefore(other: Leecher): boolean {
-    return this.debt === other.debt ? this.turnAt < other.turnAt : this.debt < other.debt;
+    return this.debt === other.debt ? this.#turnAt < other.#turnAt : this.debt < other.debt;
   }
 
   /** Who comes again has waited no longer than since then. */
-  private get turnAt(): number {
+  get #turnAt(): number {
     return Math.max(this.servedAt, this.joinedAt);
   }
 
@@ -121,9 +121,9 @@ export class Leecher {
   /** It has one more piece. Whether it is news. */
   gain(piece: number, now: number): boolean {
     if (!this.has.add(piece)) return false;
-    const gap = now - this.gainedAt;
+    const gap = now - this.#gainedAt;
     this.gap = this.gap === 0 ? gap : this.gap * 0.8 + gap * 0.2;
-    this.gainedAt = now;
+    this.#gainedAt = now;
     return true;
   }
 }

@@ -1,72 +1,32 @@
 /**
- * The origin as a peer of its own swarms: it only uploads. Peers connect to it; to those
- * that the tracker hears of it connects, which saves a client's attempts to come by uTP
- * and with encryption. Here are the listener, the connections and their limits; what
- * goes to whom is up to {@link Upload} and its Seeding. A failure in a connection or an
- * upload ends that one and is logged.
+ * The origin as a peer of its own swarms: it only uploads. Peers connect to it, and it
+ * connects to peers that a tracker names, which saves their attempts by uTP and with
+ * encryption. Here are the listener and the connections, from the socket to the torrent
+ * that a peer wants; {@link Upload} and its Seeding decide what goes to whom. A failure
+ * in a connection or an upload ends that one and is logged.
  */
 
 import { errorCode } from "../../os/error-code.ts";
 import { limitUnsent } from "../../os/unsent.ts";
-import { parseAddress, sourceOf } from "../bittorrent/address.ts";
+import { sourceName } from "../bittorrent/address.ts";
 import { Connection } from "./connection.ts";
 import { Invitations, type Invited } from "./invitations.ts";
+import { isOver, LIMITS, peerKey, type SeederLimits, type Session } from "./session.ts";
 import type { Upload } from "./upload.ts";
 import { type Library, messageOf, Uploads } from "./uploads.ts";
 import { listenForUtp } from "./utp.ts";
 import { type Handshake, writeHandshake } from "./wire.ts";
 
-export interface SeederLimits {
-  readonly connections: number;
-  /** Of an IPv4 address, or of an IPv6 network of 64 bits. */
-  readonly connectionsPerSource: number;
-  /** Milliseconds until a peer must have said which torrent it wants. */
-  readonly handshake: number;
-  /** Milliseconds for which a peer waits where its torrent can't be told now, and between two looks. */
-  readonly lookUp: number;
-  readonly lookAgain: number;
-  /** Milliseconds for which a peer may be silent; clients say something every two minutes. */
-  readonly silence: number;
-  /** Messages a second that ask for nothing. */
-  readonly idleMessages: number;
-}
-
-const LIMITS: SeederLimits = {
-  connections: 2000,
-  connectionsPerSource: 100,
-  handshake: 5000,
-  // The hasher, when it fails again and again, is started once a minute.
-  lookUp: 90_000,
-  lookAgain: 1000,
-  silence: 150_000,
-  idleMessages: 20_000,
-};
-
 /** Milliseconds. */
 const TICK = 100;
 const KEEP_ALIVE_AFTER = 90_000;
-/** A client that hears nothing for longer gives up, and comes back late. */
+/** A client that gets no handshake for longer gives up, and comes back late. */
 const GREET_AFTER = 2000;
 const TRY_AGAIN = 30_000;
 /** Bytes. A peer exchange, or the bitfield of 65536 pieces, is well below. */
 const LONGEST_MESSAGE = 32 * 1024;
 /** Bytes of a connection that the kernel may hold unsent. */
 const UNSENT = 16 * 1024;
-
-/** A connection, and how far it has come. */
-interface Session {
-  readonly connection: Connection;
-  readonly acceptedAt: number;
-  readonly address: string;
-  state: "handshake" | "lookup" | "joined";
-  isGreeted: boolean;
-  upload?: Upload;
-  /** The torrent that we connected for. */
-  readonly invitation?: Upload;
-  /** What it wants, and who it is, so that nobody is connected twice. */
-  infoHash?: Uint8Array;
-  key?: string;
-}
 
 export interface SeederOptions {
   readonly library: Library;
@@ -84,8 +44,9 @@ export class Seeder {
   readonly #sessions = new Set<Session>();
   readonly #uploads: Uploads;
   readonly #invitations: Invitations;
+  /** The {@link peerKey} of every peer that is connected. */
   readonly #keys = new Set<string>();
-  /** Connections of a source. */
+  /** Connections by source: an IPv4 address or an IPv6 network of 64 bits. */
   readonly #sources = new Map<string, number>();
   readonly #limits: SeederLimits;
   readonly #log: (line: string) => void;
@@ -107,7 +68,7 @@ export class Seeder {
     );
   }
 
-  /** Listens; the port is the answer. Throws when it is taken. */
+  /** Listens, and returns the port. Throws when it is taken. */
   listen({ host, port }: { readonly host: string; readonly port: number }): number {
     const listener = Bun.listen<Session | undefined>({
       hostname: host,
@@ -134,15 +95,15 @@ export class Seeder {
       open: (socket) => this.#accept(socket, dialed),
       data: ({ data: session }, bytes) => session && this.#hear(session, bytes),
       drain: ({ data: session }) => session && this.#resume(session),
-      close: ({ data: session }) => session && this.#forget(session),
+      close: ({ data: session }) => session && this.#remove(session),
       // Also what the handlers above throw.
       error: (socket, error) => this.#fail(socket, error),
     };
   }
 
-  /** Connects to a peer that told the tracker what it wants, unless it is here. Never rejects. */
+  /** Connects to a peer that a tracker named, unless it is connected. Never rejects. */
   invite(infoHash: Uint8Array, peer: Invited): Promise<void> {
-    const key = keyOf(infoHash, peer.peerId, peer.hostname);
+    const key = peerKey(infoHash, peer.peerId, peer.hostname);
     const isWelcome = () => {
       const isFull = this.#sessions.size >= this.#limits.connections / 2;
       return this.#listener !== undefined && !isFull && !this.#keys.has(key);
@@ -152,7 +113,7 @@ export class Seeder {
       .catch((error) => this.#log(`Cannot connect to a peer: ${messageOf(error)}`));
   }
 
-  /** What is being uploaded. Bytes since the first peer came. */
+  /** Connections and uploads now, with the bytes of each upload since its first peer came. */
   stats() {
     return { connections: this.#sessions.size, uploads: this.#uploads.stats };
   }
@@ -169,7 +130,7 @@ export class Seeder {
 
   #accept(socket: Bun.Socket<Session | undefined>, dialed?: Dialed): void {
     const address = socket.remoteAddress;
-    const source = nameSource(address);
+    const source = sourceName(address) ?? address;
     const fromThere = this.#sources.get(source) ?? 0;
     const { connections, connectionsPerSource } = this.#limits;
     const isFull = this.#sessions.size >= connections || fromThere >= connectionsPerSource;
@@ -195,7 +156,7 @@ export class Seeder {
     if (dialed !== undefined) this.#greet(session, dialed.upload.infoHash);
   }
 
-  /** Says who we are and what we have, or may have; the first thing on a connection. */
+  /** Sends the handshake, once. */
   #greet(session: Session, infoHash: Uint8Array): void {
     if (session.isGreeted) return;
     session.isGreeted = true;
@@ -207,7 +168,7 @@ export class Seeder {
     connection.heardAt = this.#now();
     connection.reader.add(bytes);
     if (session.state !== "lookup") return this.#read(session);
-    // Only a peer that didn't wait for our handshake gets here, or one whose torrent can't be told now.
+    // The peer didn't wait for our handshake, or its torrent is unavailable now.
     connection.reader.hold();
     if (connection.reader.waiting > LONGEST_MESSAGE) connection.close();
   }
@@ -226,7 +187,9 @@ export class Seeder {
       }
       connection.idleMessages++;
       const fault =
-        message.kind === "malformed" ? message.reason : session.upload?.hear(connection, message);
+        message.kind === "malformed"
+          ? message.reason
+          : session.upload?.receive(connection, message);
       if (fault !== undefined) connection.close();
     }
     session.upload?.pump();
@@ -236,8 +199,8 @@ export class Seeder {
   async #lookUp(session: Session, handshake: Handshake): Promise<void> {
     const { connection } = session;
     const { infoHash, peerId } = handshake;
-    const key = keyOf(infoHash, peerId, session.address);
-    // Ourselves, or a peer that is here already.
+    const key = peerKey(infoHash, peerId, session.address);
+    // This server itself, or a peer that is connected already.
     if (this.peerId.equals(peerId) || this.#keys.has(key)) return connection.close();
     session.state = "lookup";
     connection.reader.hold();
@@ -255,7 +218,7 @@ export class Seeder {
     this.#read(session);
   }
 
-  /** Looks again and again while it can't be told whether a torrent is ours, until the connection is closed. */
+  /** Looks again and again while the torrent is unavailable, until the connection is closed. */
   async #find(connection: Connection, infoHash: Uint8Array): Promise<Upload | undefined> {
     for (;;) {
       const found = await this.#uploads.find(infoHash);
@@ -273,9 +236,9 @@ export class Seeder {
     else session.upload.drain(session.connection);
   }
 
-  #forget(session: Session): void {
+  #remove(session: Session): void {
     if (!this.#sessions.delete(session)) return;
-    const source = nameSource(session.address);
+    const source = sourceName(session.address) ?? session.address;
     const left = (this.#sources.get(source) ?? 1) - 1;
     if (left === 0) this.#sources.delete(source);
     else this.#sources.set(source, left);
@@ -285,7 +248,7 @@ export class Seeder {
   }
 
   #fail(socket: Bun.Socket<Session | undefined>, error: Error): void {
-    // What has a code is the network's, and no news.
+    // An error with a code is the network's, and no news.
     if (errorCode(error) === undefined)
       this.#log(`A peer's connection failed: ${messageOf(error)}`);
     socket.terminate();
@@ -306,39 +269,17 @@ export class Seeder {
 
   /** Once a second. */
   #check(session: Session): void {
-    const { connection, state, acceptedAt } = session;
-    const { handshake, lookUp, silence, idleMessages } = this.#limits;
+    const { connection, acceptedAt, infoHash } = session;
     const now = this.#now();
-    const age = now - acceptedAt;
-    const isLate =
-      (state === "handshake" && age > handshake) || (state === "lookup" && age > lookUp);
-    const isSilent = now - connection.heardAt > silence;
-    const isDone = session.upload?.isDone(connection) ?? false;
-    const isFlood = connection.idleMessages > idleMessages;
-    if (isLate || isSilent || isDone || isFlood) return connection.close();
-    if (session.infoHash !== undefined && age > GREET_AFTER) this.#greet(session, session.infoHash);
+    if (isOver(session, this.#limits, now)) return connection.close();
+    if (infoHash !== undefined && now - acceptedAt > GREET_AFTER) this.#greet(session, infoHash);
     connection.idleMessages = 0;
     connection.keepAlive(now, KEEP_ALIVE_AFTER);
   }
 }
 
-/** Whom we connected to: for what, and until when. */
+/** An attempt to connect to a peer, until `patience` is over. */
 interface Dialed {
   readonly upload: Upload;
   readonly patience: AbortSignal;
-}
-
-/**
- * A peer of a torrent. Its id is public, so it is another peer's at another address; one
- * address has many forms.
- */
-function keyOf(infoHash: Uint8Array, peerId: Uint8Array, hostname: string): string {
-  const address = parseAddress(hostname)?.toHex() ?? hostname;
-  return `${Buffer.from(infoHash).toString("hex")} ${Buffer.from(peerId).toString("hex")} ${address}`;
-}
-
-/** What the connections of one subscriber are counted by. */
-function nameSource(hostname: string): string {
-  const address = parseAddress(hostname);
-  return address === undefined ? hostname : sourceOf(address).toHex();
 }

@@ -1,4 +1,4 @@
-/** The torrents that someone downloads, found by info hash when the first peer comes. */
+/** The torrents that peers download, each looked up when its first peer comes. */
 
 import { type SeedLookup, Upload } from "./upload.ts";
 
@@ -27,7 +27,7 @@ export class Uploads {
     return [...this.#uploads.values()].map((upload) => upload.stats);
   }
 
-  /** One search for all who ask meanwhile. Never rejects. */
+  /** Callers that ask during a search share it. Never rejects. */
   async find(infoHash: Uint8Array): Promise<UploadLookup> {
     const hash = Buffer.from(infoHash).toString("hex");
     const known = this.#uploads.get(hash) ?? this.#searches.get(hash);
@@ -56,7 +56,7 @@ export class Uploads {
     }
   }
 
-  /** The bytes aren't there any more: the torrent is looked up anew when the next peer comes. */
+  /** The bytes are gone or changed: the torrent is looked up anew for the next peer. */
   #drop(hash: string, upload: Upload, reason: unknown): void {
     if (this.#uploads.get(hash) !== upload) return;
     this.#uploads.delete(hash);
@@ -64,7 +64,7 @@ export class Uploads {
     upload.close();
   }
 
-  /** What only time brings about. Forgets what nobody has wanted for a while. */
+  /** Shows and sends what has become due, and forgets uploads without peers. */
   tick(): void {
     for (const [hash, upload] of this.#uploads) {
       if (upload.isForgotten()) this.#uploads.delete(hash);

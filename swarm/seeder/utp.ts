@@ -11,7 +11,7 @@ const LENGTH = 20;
 const SYN = 0x41;
 const RESET = 0x31;
 
-/** The answer to a packet that wants to connect, of the same length; undefined to any other. */
+/** The reset that answers a SYN, of the same length; undefined for any other packet. */
 export function refuseUtp(packet: Uint8Array): Uint8Array | undefined {
   if (packet.length < LENGTH || packet[0] !== SYN) return undefined;
   const reset = new Uint8Array(LENGTH);
@@ -22,8 +22,8 @@ export function refuseUtp(packet: Uint8Array): Uint8Array | undefined {
 }
 
 /**
- * Refuses peers that come to a port by uTP, until the socket is closed. Rejects when the
- * port is taken. What can't be sent is lost, as any datagram may be.
+ * Answers every uTP connection attempt at a port with a reset, until the socket is closed.
+ * Rejects when the port is taken. A reset that can't be sent is lost, as any datagram may be.
  */
 export function listenForUtp(hostname: string, port: number): Promise<Bun.udp.Socket<"buffer">> {
   return Bun.udpSocket({

@@ -1,10 +1,10 @@
 /** The messages between peers byte by byte: BEP 3, 6 and 10. */
 
 import { describe, expect, test } from "bun:test";
+import { PeerReader } from "./peer-reader.ts";
 import {
   HAVE_NONE,
   KEEP_ALIVE,
-  PeerReader,
   UNCHOKE,
   writeExtended,
   writeHandshake,
@@ -128,7 +128,7 @@ describe("PeerReader: messages", () => {
     [
       "a block for us",
       "\0\0\0\x0a\x07\0\0\0\0\0\0\0\0!",
-      [{ kind: "malformed", reason: "a block that nobody asked for" }],
+      [{ kind: "malformed", reason: "a block that was not requested" }],
     ],
     [
       "extended without a number",

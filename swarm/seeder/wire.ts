@@ -1,6 +1,6 @@
 /**
- * What peers say to each other: BEP 3, with the fast extension (BEP 6) and the
- * extension protocol (BEP 10). Only what an upload-only peer reads and writes.
+ * The messages of the peer protocol as bytes: BEP 3, with the fast extension (BEP 6) and
+ * the extension protocol (BEP 10), as far as an upload-only peer reads and writes them.
  *
  * ```
  * handshake: 19 "BitTorrent protocol"  reserved (8)  info hash (20)  peer id (20)
@@ -10,7 +10,7 @@
 
 /** Bytes. */
 export const HANDSHAKE_LENGTH = 68;
-/** Bytes of the block that every client asks for; nobody may ask for more at once. */
+/** Bytes of a block as every client requests it, and the most that a request may name. */
 export const BLOCK = 16 * 1024;
 
 const PROTOCOL = Buffer.from("\x13BitTorrent protocol", "latin1");
@@ -18,7 +18,7 @@ const PROTOCOL = Buffer.from("\x13BitTorrent protocol", "latin1");
 const EXTENDED_BIT = { byte: 25, mask: 0x10 };
 const FAST_BIT = { byte: 27, mask: 0x04 };
 
-/** What a peer says first. */
+/** The first bytes of either peer. */
 export interface Handshake {
   readonly kind: "handshake";
   /** 20 bytes each. */
@@ -42,9 +42,9 @@ export type Message =
   | { readonly kind: "have all" | "have none" }
   | { readonly kind: "bitfield"; readonly bits: Uint8Array }
   | { readonly kind: "request" | "cancel"; readonly block: Block }
-  /** `payload` is behind the extended message's own id; 0 is its handshake. */
+  /** `payload` follows the extended message's own id; id 0 is the extension handshake. */
   | { readonly kind: "extended"; readonly id: number; readonly payload: Uint8Array }
-  /** Well-formed, and of no use to a peer that only uploads. */
+  /** Well-formed, but meaningless to a peer that only uploads. */
   | { readonly kind: "ignored" };
 
 /** Why a connection must end. */
@@ -72,78 +72,30 @@ const ID = {
   extended: 20,
 } as const;
 
-/**
- * Reads a stream in whatever chunks it comes: one handshake, then messages. Keeps the
- * begun message only, so never more than `longest` bytes. What it returns shares the
- * memory of the chunk, or of the reader: it is good until the next call.
- */
-export class PeerReader {
-  #chunk: Uint8Array = new Uint8Array();
-  #shookHands = false;
-  readonly #longest: number;
-
-  /** `longest`: bytes of a message. */
-  constructor(longest: number) {
-    this.#longest = longest;
-  }
-
-  /** Bytes that wait for the rest of their message. */
-  get waiting(): number {
-    return this.#chunk.length;
-  }
-
-  /** Adds bytes. Take all messages out with {@link next} before adding more. */
-  add(bytes: Uint8Array): void {
-    this.#chunk = this.#chunk.length === 0 ? bytes : Buffer.concat([this.#chunk, bytes]);
-  }
-
-  /** The next message; undefined until more bytes are there. After `malformed` the stream is of no use. */
-  next(): Handshake | Message | Malformed | undefined {
-    if (!this.#shookHands) return this.#readHandshake();
-    if (this.#chunk.length < 4) return this.hold();
-    const length = read32(this.#chunk, 0);
-    if (length > this.#longest) return malformed(`a message of ${length} bytes`);
-    if (this.#chunk.length < 4 + length) return this.hold();
-    return parseMessage(this.#take(4 + length).subarray(4));
-  }
-
-  #readHandshake(): Handshake | Malformed | undefined {
-    const known = this.#chunk.subarray(0, PROTOCOL.length);
-    // An encrypted handshake (MSE) ends here too: clients then try again in the clear.
-    if (Buffer.compare(known, PROTOCOL.subarray(0, known.length)) !== 0) {
-      return malformed("no BitTorrent handshake");
-    }
-    if (this.#chunk.length < HANDSHAKE_LENGTH) return this.hold();
-    this.#shookHands = true;
-    const bytes = this.#take(HANDSHAKE_LENGTH);
-    return {
-      kind: "handshake",
-      infoHash: copy(bytes.subarray(28, 48)),
-      peerId: copy(bytes.subarray(48, 68)),
-      fast: ((bytes[FAST_BIT.byte] ?? 0) & FAST_BIT.mask) !== 0,
-      extended: ((bytes[EXTENDED_BIT.byte] ?? 0) & EXTENDED_BIT.mask) !== 0,
-    };
-  }
-
-  #take(length: number): Uint8Array {
-    const taken = this.#chunk.subarray(0, length);
-    this.#chunk = this.#chunk.subarray(length);
-    return taken;
-  }
-
-  /** Copies what waits, since the memory of a chunk is lent; {@link next} does so by itself at the end. */
-  hold(): undefined {
-    this.#chunk = copy(this.#chunk);
-  }
+export function malformed(reason: string): Malformed {
+  return { kind: "malformed", reason };
 }
 
-/** What a socket hands out is a Buffer, whose slice is no copy. */
-function copy(bytes: Uint8Array): Uint8Array {
+/** Not `slice`: a socket's chunk is a Buffer, whose slice shares memory. */
+export function copy(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes);
 }
 
-function malformed(reason: string): Malformed {
-  return { kind: "malformed", reason };
+/** The handshake that `bytes` begin with; undefined until there are enough. */
+export function parseHandshake(bytes: Uint8Array): Handshake | Malformed | undefined {
+  const protocol = bytes.subarray(0, PROTOCOL.length);
+  // An encrypted handshake (MSE) ends here too: clients then try again in the clear.
+  if (Buffer.compare(protocol, PROTOCOL.subarray(0, protocol.length)) !== 0) {
+    return malformed("no BitTorrent handshake");
+  }
+  if (bytes.length < HANDSHAKE_LENGTH) return undefined;
+  return {
+    kind: "handshake",
+    infoHash: copy(bytes.subarray(28, 48)),
+    peerId: copy(bytes.subarray(48, 68)),
+    fast: ((bytes[FAST_BIT.byte] ?? 0) & FAST_BIT.mask) !== 0,
+    extended: ((bytes[EXTENDED_BIT.byte] ?? 0) & EXTENDED_BIT.mask) !== 0,
+  };
 }
 
 /** Payload lengths of the messages that have one length. */
@@ -160,7 +112,7 @@ const PAYLOAD = new Map<number, number>([
 ]);
 
 /** `bytes`: id and payload. */
-function parseMessage(bytes: Uint8Array): Message | Malformed {
+export function parseMessage(bytes: Uint8Array): Message | Malformed {
   const [id] = bytes;
   if (id === undefined) return { kind: "keep-alive" };
   const payload = bytes.subarray(1);
@@ -189,7 +141,7 @@ function parseMessage(bytes: Uint8Array): Message | Malformed {
     case ID.haveNone:
       return { kind: "have none" };
     case ID.piece:
-      return malformed("a block that nobody asked for");
+      return malformed("a block that was not requested");
     case ID.extended: {
       const [extension] = payload;
       if (extension === undefined) return malformed("an extended message without its id");
@@ -204,7 +156,7 @@ function readBlock(payload: Uint8Array): Block {
   return { piece: read32(payload, 0), start: read32(payload, 4), length: read32(payload, 8) };
 }
 
-function read32(bytes: Uint8Array, offset: number): number {
+export function read32(bytes: Uint8Array, offset: number): number {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).readUInt32BE(offset);
 }
 
@@ -233,7 +185,7 @@ export function writeReject({ piece, start, length }: Block): Uint8Array {
   return writeMessage(ID.reject, [piece, start, length]);
 }
 
-/** What goes before the bytes of a block. */
+/** A piece message up to the bytes of its block. */
 export function writePieceHead({ piece, start, length }: Block): Uint8Array {
   const bytes = writeMessage(ID.piece, [piece, start]);
   new DataView(bytes.buffer).setUint32(0, 9 + length);
