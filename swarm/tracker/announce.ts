@@ -1,12 +1,11 @@
 /**
- * What a peer asks a tracker: the queries of announce (BEP 3, 23) and scrape (BEP 48).
+ * The queries of announce (BEP 3, 23) and scrape (BEP 48).
  *
- * `info_hash` and `peer_id` are bytes, percent-encoded: they are never UTF-8, and
- * `+` is a plus. Parameters that no BEP named here knows don't count; `ip` is one of
- * them, since the connection says where a peer is.
+ * `info_hash` and `peer_id` are percent-encoded bytes, not UTF-8, and `+` is a plus. Other
+ * parameters are ignored; so is `ip`, since the connection has the peer's address.
  */
 
-/** What happened to a peer since its last announce; "none" is one that just reports. */
+/** What happened to a peer since its last announce; "none" is a regular announce. */
 export type AnnounceEvent = "none" | "started" | "stopped" | "completed";
 
 /** A well-formed announce. */
@@ -24,7 +23,7 @@ export interface Announce {
   /** Bytes it has yet to receive; a seeder has none. */
   readonly left: number;
   readonly event: AnnounceEvent;
-  /** How many peers it wants to hear of; undefined leaves it to the tracker. */
+  /** How many peers it wants; undefined: the tracker decides. */
   readonly numwant: number | undefined;
   /** Whether peers may be sent as six bytes each (BEP 23). */
   readonly compact: boolean;
@@ -47,7 +46,7 @@ export type ParsedScrape =
 const ID_LENGTH = 20;
 /** Characters. Both ids take 120 when every byte is escaped, all the rest less than 300. */
 const LONGEST_ANNOUNCE = 2048;
-/** Torrents that one scrape may ask about. */
+/** Torrents that one scrape may name. */
 export const MOST_SCRAPED = 64;
 /** Characters. An info hash with its name takes 71 at most. */
 export const LONGEST_SCRAPE = 8192;
@@ -81,7 +80,7 @@ export function parseAnnounce(query: string): ParsedAnnounce {
 
   const event = EVENTS.get(parameters.get("event") ?? "");
   if (event === undefined) return failure("event is not started, stopped or completed");
-  // BEP 23: who doesn't say may be sent compact peers.
+  // BEP 23: without `compact`, a peer takes compact peers.
   const compact = readFlag(parameters, "compact", true);
   if (typeof compact !== "boolean") return compact;
   const noPeerId = readFlag(parameters, "no_peer_id", false);
@@ -92,7 +91,7 @@ export function parseAnnounce(query: string): ParsedAnnounce {
   return { kind: "announce", announce };
 }
 
-/** Reads the query of a scrape. One that names no torrent would be about all, and is refused. */
+/** Reads the query of a scrape. Without an info hash it would be about every torrent: that fails. */
 export function parseScrape(query: string): ParsedScrape {
   if (query.length > LONGEST_SCRAPE) return failure("the scrape is too long");
   const infoHashes: Uint8Array[] = [];
@@ -126,7 +125,7 @@ const EVENTS: ReadonlyMap<string, AnnounceEvent> = new Map([
   ["started", "started"],
   ["stopped", "stopped"],
   ["completed", "completed"],
-  // BEP 21: a peer that has all it wants of a torrent, though not all of it, says so every time.
+  // BEP 21: sent in every announce by a peer that has all it wants, but not the whole torrent.
   ["paused", "none"],
 ]);
 

@@ -1,7 +1,7 @@
 /**
- * Our seeder at a tracker that isn't ours (BEP 3, over HTTP): it is listed there like
- * any other seed, again and again while somebody asks for the torrent. The tracker is
- * a stranger: it is given little time and little room, and nobody else is asked for it.
+ * Announces our seeder at another tracker (BEP 3, over HTTP), again and again for a day
+ * after a torrent was last asked for. The tracker is a stranger: its answer is bounded in
+ * time and in bytes, and its redirects are not followed.
  */
 
 import {
@@ -21,7 +21,7 @@ export interface AnnouncerOptions {
   /** The port that the seeder listens at. */
   readonly port: number;
   readonly log: (line: string) => void;
-  /** Told of peers that the tracker knows. */
+  /** Called for each peer that the tracker names. */
   readonly meet: (infoHash: Uint8Array, peer: KnownPeer) => void;
   /** Milliseconds that the tracker may take. */
   readonly patience?: number;
@@ -66,7 +66,7 @@ export class Announcer implements Disposable {
     return /^https?:/i.test(tracker);
   }
 
-  /** Sees to it that the tracker knows of a torrent, which was asked for at `now` (milliseconds). */
+  /** Announces a torrent from now on; it was asked for at `now` (milliseconds). */
   keep(infoHash: Uint8Array, now: number): void {
     const key = infoHash.toHex();
     const known = this.#announced.get(key);
@@ -125,7 +125,7 @@ export class Announcer implements Disposable {
       return answer.interval;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      // Once is enough until it works again.
+      // Logged once until an announce succeeds.
       if (!this.#failed && !this.#disposed.signal.aborted) {
         log(`${tracker}: ${reason.slice(0, LONGEST_REASON)}`);
       }
@@ -146,13 +146,13 @@ export class Announcer implements Disposable {
   }
 }
 
-/** Asks a tracker and nobody that it points to. Whatever it sends, the connection ends with the answer. */
+/** Fetches an answer, from this URL alone. The connection ends with it, whatever the tracker sends. */
 async function fetchAnswer(url: string, signals: AbortSignal[]): Promise<TrackerAnswer> {
   const enough = new AbortController();
   try {
     const response = await fetch(url, {
       redirect: "manual",
-      // A content coding would make much of little.
+      // With a content coding few bytes could become many.
       headers: { "accept-encoding": "identity", connection: "close" },
       decompress: false,
       signal: AbortSignal.any([...signals, enough.signal]),

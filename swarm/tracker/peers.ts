@@ -1,13 +1,13 @@
 /**
- * The peers of all swarms, in typed arrays: about 100 bytes a peer, and no more of
- * them than the limits say.
+ * The peers of all swarms, in typed arrays of about 100 bytes a peer, and which of them
+ * must go when a limit is reached.
  */
 
 import { type Address, sourceOf } from "../bittorrent/address.ts";
 import { enlarge, NONE, Slots } from "./slots.ts";
 import { equals, type Swarm } from "./swarms.ts";
 
-/** Whatever is announced, there is no more of it than this. */
+/** The most that the tracker holds. */
 export interface Limits {
   readonly swarms: number;
   readonly peers: number;
@@ -28,8 +28,8 @@ export interface Peer {
   readonly expires: number;
 }
 
-/** Peers that are looked at for one that makes room. */
-const LOOKS = 8;
+/** Random peers that are considered for eviction. */
+const CANDIDATES = 8;
 
 export class Peers {
   readonly #slots = new Slots((capacity) => this.#grow(capacity));
@@ -71,7 +71,7 @@ export class Peers {
     return NONE;
   }
 
-  /** The peer that must go before one at `address` may join `swarm`, or NONE. */
+  /** The peer to evict before one at `address` joins `swarm`, or NONE. */
   toEvictFor(swarm: Swarm | undefined, address: Address): number {
     let [ofSource, inSwarm] = [0, 0];
     let [oldest, oldestInSwarm] = [NONE, NONE];
@@ -92,12 +92,12 @@ export class Peers {
   }
 
   /**
-   * Who makes room for others: the oldest of all, unless one of some at random has a
-   * source with more peers. Only those that `may`; NONE when none of them may.
+   * The peer to evict when all is full: the oldest, unless one of eight random ones has a
+   * source with more peers. Only peers of a swarm that `may` lose one; NONE when there is none.
    */
   toEvict(may: (swarm: Swarm) => boolean): number {
     let [found, most] = [NONE, 0];
-    for (let looks = 0; looks <= LOOKS; looks++) {
+    for (let looks = 0; looks <= CANDIDATES; looks++) {
       const chosen = Math.floor(this.#random() * this.#swarms.length);
       const slot = looks === 0 ? this.#slots.oldest : chosen;
       const swarm = this.#swarms[slot];
@@ -120,7 +120,7 @@ export class Peers {
     return count;
   }
 
-  /** A new member of `swarm`, of which nothing is known yet. */
+  /** Adds a member to `swarm`, and returns its slot. {@link update} says the rest. */
   add(swarm: Swarm, address: Address, port: number): number {
     const slot = this.#slots.take(this.#hashSource(address));
     this.#addresses.set(address, 16 * slot);
@@ -133,17 +133,17 @@ export class Peers {
     return slot;
   }
 
-  /** Notes what a peer in use said, and counts its completion, once. */
+  /** Notes what a peer announced, and counts its completion, once. */
   update(
     slot: number,
     said: Pick<Peer, "peerId" | "left" | "lastSeen" | "expires"> & { readonly completed: boolean },
   ): void {
-    // Another peer at the same place has a completion of its own.
+    // With another id it is another peer, whose completion counts anew.
     if (!this.hasId(slot, said.peerId)) {
       this.#left[slot] = 0;
       this.#counted[slot] = 0;
     }
-    // aria2 that ends with its download never says that it completed one.
+    // aria2 that ends with its download never announces "completed".
     const finished = said.completed || (this.#left[slot] !== 0 && said.left === 0);
     if (finished && this.#counted[slot] === 0) {
       this.#counted[slot] = 1;
@@ -168,7 +168,7 @@ export class Peers {
     }
     this.#swap(swarm, this.position(slot), swarm.members.length - 1);
     swarm.members.pop();
-    // An array keeps its room; many that were long once would keep more than the peers take.
+    // An array keeps its capacity: many that were long once would take more memory than the peers.
     if (4 * swarm.members.length < swarm.highest) {
       swarm.members = swarm.members.slice();
       swarm.highest = swarm.members.length;
@@ -191,7 +191,7 @@ export class Peers {
     return equals(this.#peerIds.subarray(20 * slot, 20 * slot + 20), peerId);
   }
 
-  /** Whether a peer has not been heard of for so long that it must be gone. */
+  /** Whether a peer has been silent for so long that it counts as gone. */
   hasExpired(slot: number, seconds: number): boolean {
     return (this.#expires[slot] ?? 0) <= seconds;
   }
@@ -201,7 +201,7 @@ export class Peers {
     return this.#positions[slot] ?? 0;
   }
 
-  /** The peer of all that was last heard of longest ago, or NONE. */
+  /** The peer that announced longest ago, or NONE. */
   oldest(): number {
     return this.#slots.oldest;
   }

@@ -1,7 +1,6 @@
 /**
- * Numbered slots for records that are kept in typed arrays: which are free, which
- * share a hash, and which was touched longest ago. 20 bytes a slot beyond the
- * record's own.
+ * Numbered slots for records in typed arrays: which slots are free, which share a hash,
+ * and which was touched longest ago. This takes 20 bytes a slot besides the record.
  */
 
 /** No slot: the end of a chain. */
@@ -31,22 +30,22 @@ export class Slots {
     this.#grow = grow;
   }
 
-  /** The first of the slots that may have been taken with `hash`, or NONE. */
+  /** The first slot of the chain in which slots of `hash` are, or NONE. */
   first(hash: number): number {
     return this.capacity === 0 ? NONE : (this.#chains[hash % this.capacity] ?? NONE);
   }
 
-  /** The next of them after `slot`, or NONE. */
+  /** The slot after `slot` in its chain, or NONE. */
   next(slot: number): number {
     return this.#next[slot] ?? NONE;
   }
 
-  /** What a slot in use was taken with. */
+  /** The hash of a slot in use. */
   hashOf(slot: number): number {
     return this.#hash[slot] ?? 0;
   }
 
-  /** A free slot, in use from now on and the newest. */
+  /** Takes a free slot, which is the newest then. */
   take(hash: number): number {
     if (this.#firstFree === NONE) this.#double();
     const slot = this.#firstFree;

@@ -1,17 +1,17 @@
-/** The swarms of a tracker, by info hash, and which was heard of longest ago. */
+/** The swarms of a tracker by info hash, and in the order of their last announce. */
 
 import { enlarge, NONE, Slots } from "./slots.ts";
 
 /** The peers of one torrent. */
 export class Swarm {
-  /** Slots of peers: seeders up to `complete`, then those that need pieces. */
+  /** Slots of peers: seeds up to `complete`, then those that need pieces. */
   members: number[] = [];
   complete = 0;
-  /** How many were seen to complete the torrent. */
+  /** Peers that completed the torrent here. */
   downloaded = 0;
-  /** The member at which the search for expired ones goes on. */
+  /** The member at which the next check for expired ones begins. */
   cursor = 0;
-  /** The most members since their array was last made. */
+  /** The most members that their array has had. */
   highest = 0;
 
   constructor(readonly slot: number) {}
@@ -23,10 +23,10 @@ const LENGTH = 20;
 export class Swarms {
   readonly #slots = new Slots((capacity) => this.#grow(capacity));
   readonly #swarms: (Swarm | undefined)[] = [];
-  /** By slot: in one array, since each in one of its own takes 100 bytes more. */
+  /** By slot. One array: an array for each takes 100 bytes more. */
   #infoHashes = new Uint8Array(0);
   readonly #seed: number;
-  /** Those without members, the one deserted longest ago first. */
+  /** Swarms without members, the one that has been empty longest first. */
   readonly #empty = new Set<Swarm>();
 
   /** `seed` keeps strangers from choosing info hashes that collide. */
@@ -38,13 +38,13 @@ export class Swarms {
     return this.#slots.size;
   }
 
-  /** One without members, whose counts are kept while there is room. */
+  /** The swarm that has been without members longest. */
   get oldestEmpty(): Swarm | undefined {
     const [swarm] = this.#empty;
     return swarm;
   }
 
-  /** The one touched longest ago. */
+  /** The swarm whose last announce is longest ago. */
   get oldest(): Swarm | undefined {
     return this.#slots.oldest === NONE ? undefined : this.#swarms[this.#slots.oldest];
   }
@@ -65,7 +65,7 @@ export class Swarms {
     return swarm;
   }
 
-  /** Notes that a member was heard of. */
+  /** Notes that a member announced. */
   touch(swarm: Swarm): void {
     this.#empty.delete(swarm);
     this.#slots.touch(swarm.slot);
@@ -76,7 +76,7 @@ export class Swarms {
     this.#empty.add(swarm);
   }
 
-  /** Forgets a swarm without members. */
+  /** Removes a swarm without members. */
   remove(swarm: Swarm): void {
     this.#empty.delete(swarm);
     this.#slots.release(swarm.slot);

@@ -1,6 +1,7 @@
 /**
- * What another tracker said (BEP 3, 7, 23): data from outside, of which little is taken.
- * Whom to connect to is not decided here; what is no endpoint at all is left out.
+ * The answer of another tracker (BEP 3, 7, 23): data from a stranger, of which only the
+ * interval and 50 peers are taken. Peers that can't be an endpoint are left out; the
+ * caller decides to which of the others this server connects.
  */
 
 import { formatAddress } from "../bittorrent/address.ts";
@@ -30,7 +31,7 @@ const DEPTH = 8;
 /** Characters of a refusal that are logged. */
 export const LONGEST_REASON = 200;
 
-/** Reads an answer. Throws the tracker's reason when it refused, and one of ours when it said nothing that is understood. */
+/** Reads an answer. Throws the tracker's failure reason, or that the answer is not understood. */
 export function readAnswer(bytes: Uint8Array): TrackerAnswer {
   const decoded = decode(bytes, { length: LONGEST_ANSWER, depth: DEPTH });
   if (decoded.kind === "malformed" || !isDictionary(decoded.value)) {
@@ -65,7 +66,7 @@ function readPeers(answer: Dictionary, key: string, addressLength: number): Know
   return peers;
 }
 
-/** Nobody, many at once (multicast), or addresses that are given to nobody. */
+/** Unspecified, multicast and reserved addresses. */
 const NO_ENDPOINT = /^(?:0\.|22[4-9]\.|2[345]\d\.|ff..:|0:0:0:0:0:0:0:0$)/;
 
 function isDictionary(value: unknown): value is Dictionary {

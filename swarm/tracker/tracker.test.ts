@@ -5,8 +5,9 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { formatAddress, parseAddress } from "../bittorrent/address.ts";
 import { encode } from "../bittorrent/bencode.ts";
 import type { Announce } from "./announce.ts";
+import { intervalFor } from "./intervals.ts";
 import type { Limits } from "./peers.ts";
-import { intervalFor, LIMITS, Tracker } from "./tracker.ts";
+import { LIMITS, Tracker } from "./tracker.ts";
 
 // Two million announces take longer than a unit.
 setDefaultTimeout(60_000);
