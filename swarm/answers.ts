@@ -1,6 +1,6 @@
 /**
- * What a request is answered with besides the bytes of a file: documents about it, the
- * tracker, and the fields that tell of digests and documents.
+ * The swarm's part in answering a request: documents about files and folders, the tracker,
+ * and the Digest and Link fields of a file's answer. The facts come from the {@link SwarmDesk}.
  */
 
 import { OpenFileDigests } from "../digests/open-file-digests.ts";
@@ -27,10 +27,10 @@ import { linkField } from "./documents/link.ts";
 import type { SwarmDesk } from "./origin.ts";
 import { parseTrackerUrl } from "./tracker/route.ts";
 
-/** A request, and where it came from. */
+/** A request and its client. */
 export interface ClientRequest {
   readonly request: Pick<Request, "method" | "url"> & { readonly headers: Fields };
-  /** Address of the client; empty when it is gone already. */
+  /** Address of the client; empty when it is gone. */
   readonly client: string;
 }
 
@@ -41,14 +41,14 @@ export interface SwarmAnswersOptions {
   readonly url: string | undefined;
   /** The same files elsewhere: URLs that end in a slash. */
   readonly mirrors: readonly string[];
-  /** Whether a client that takes Metalinks is given one for a file. */
+  /** Whether a client that accepts Metalinks gets one in place of a file (`--negotiate`). */
   readonly negotiate: boolean;
 }
 
 export class SwarmAnswers {
   readonly #options: SwarmAnswersOptions;
   readonly #digests: OpenFileDigests;
-  /** Of every answer about a file that could have been its Metalink. */
+  /** For every answer with a file whose Metalink could have been the answer. */
   readonly #vary: Plan["fields"];
 
   constructor(options: SwarmAnswersOptions) {
@@ -57,7 +57,7 @@ export class SwarmAnswers {
     this.#digests = new OpenFileDigests(options.desk);
   }
 
-  /** The answer where `target` leads to no file; undefined when it asks for nothing of the swarm's. */
+  /** The answer where no file is: a document's or the tracker's. Undefined for any other URL. */
   documentOrTracker(target: Target, asking: ClientRequest): Promise<Plan> | undefined {
     const document =
       target.kind === "path" && !target.trailingSlash ? documentOf(target.segments) : undefined;
@@ -66,8 +66,8 @@ export class SwarmAnswers {
   }
 
   /**
-   * The Metalink of a file, for a client that names this type and has nothing of the file
-   * yet, once the digests are known; undefined for everybody else.
+   * The Metalink in place of a file, for a client that names this type in Accept and has
+   * nothing of the file yet, once the digests are known. Undefined: send the file.
    */
   metalinkInstead(file: OpenFile, asking: ClientRequest, now: number): Promise<Plan> | undefined {
     const { method, headers } = asking.request;
@@ -80,7 +80,7 @@ export class SwarmAnswers {
     return this.#document({ kind: "meta4", segments }, asking, "accept");
   }
 
-  /** The plan of an answer about `file`, with the fields that are known of it. */
+  /** Adds the fields for digests and documents of `file` to the plan of its answer. */
   addFields(decided: Plan, file: OpenFile, request: ClientRequest["request"], now: number): Plan {
     const { status, fields, content } = decided;
     if (status === 304) return { status, fields: { ...fields, ...this.#vary }, content };
@@ -102,13 +102,17 @@ export class SwarmAnswers {
     return link === undefined ? undefined : { link };
   }
 
-  async #document(target: DocumentTarget, asking: ClientRequest, askedBy: AskedBy): Promise<Plan> {
-    const { url, headers, method } = asking.request;
+  async #document(
+    target: DocumentTarget,
+    { request, client }: ClientRequest,
+    askedBy: AskedBy,
+  ): Promise<Plan> {
+    const { url, headers, method } = request;
     const refused = planMethod(method);
     if (refused !== undefined) return refused;
     const base = baseUrl({ url, host: headers.get("host") }, this.#options.url);
     if (base === undefined && target.kind !== "sha256") return NO_HOST;
-    const outcome = await this.#options.desk.document(target, askedBy, base ?? "", asking.client);
+    const outcome = await this.#options.desk.document(target, askedBy, base ?? "", client);
     switch (outcome.kind) {
       case "document":
         return planDocument(outcome.document, headers);
@@ -122,14 +126,14 @@ export class SwarmAnswers {
   }
 
   #track({ request, client }: ClientRequest): Promise<Plan> | undefined {
-    const asked = parseTrackerUrl(request.url, client);
-    if (asked === undefined) return undefined;
+    const parsed = parseTrackerUrl(request.url, client);
+    if (parsed === undefined) return undefined;
     const refused = planMethod(request.method);
     if (refused !== undefined) return Promise.resolve(refused);
-    const named = request.headers.get("host") ?? "";
-    const host = named.length <= LONGEST_ADDRESS ? named : undefined;
-    const tracked = { ...asked, forwarded: isForwarded(request.headers) };
-    return this.#options.desk.track(tracked, host).then((bytes) => ({
+    const field = request.headers.get("host") ?? "";
+    const host = field.length <= LONGEST_ADDRESS ? field : undefined;
+    const query = { ...parsed, forwarded: isForwarded(request.headers) };
+    return this.#options.desk.track(query, host).then((bytes) => ({
       status: 200,
       // It depends on the client's address and on its Host.
       fields: { "content-type": "text/plain", "cache-control": "no-store" },
@@ -138,13 +142,13 @@ export class SwarmAnswers {
   }
 }
 
-/** Characters of a Host field that names an address by number: the tracker looks for nothing else in it. */
+/** Characters of the longest Host field that is a numeric address; the tracker uses no other. */
 const LONGEST_ADDRESS = 64;
 
-/** The answer to a request for a document that would name this server. */
-const NO_HOST = refuse(400, "This document names this server: ask for it with its name in Host");
+/** For a document with URLs of this server, when the request has no Host. */
+const NO_HOST = refuse(400, "This document has URLs of this server: send a Host field");
 
-/** Who sends one of these has some of the file already, or knows it. */
+/** A client that sends one of these has some of the file already, or knows of it. */
 const ABOUT_THE_FILE = [
   "range",
   "if-match",

@@ -1,4 +1,4 @@
-/** The swarm as a worker knows it: its supervisor's, at the other end of the line. */
+/** The desk of a worker: it passes every question on to the supervisor's. */
 
 import { fileJob } from "../digests/job.ts";
 import { DigestMemory } from "../digests/memory.ts";
@@ -10,7 +10,7 @@ import type { AskedBy, DocumentTarget } from "./documents/document.ts";
 import type { DocumentOutcome, SwarmDesk } from "./origin.ts";
 import type { TrackerRequest } from "./tracker/route.ts";
 
-/** What a worker asks its supervisor. */
+/** The questions of a worker and their answers. */
 export type DeskTopics = {
   readonly digests: {
     readonly question: { readonly file: Identity; readonly need: Need };
@@ -31,7 +31,7 @@ export type DeskTopics = {
   };
 };
 
-/** Milliseconds that a worker waits for its supervisor, which hashes nothing itself. */
+/** Milliseconds that a worker waits for an answer. The supervisor doesn't wait for hashing. */
 const LIMIT = 10_000;
 
 /** Bytes of digests in a worker's memory: its supervisor is asked once for a file, not for every request. */
@@ -69,7 +69,7 @@ export class RemoteDesk implements SwarmDesk {
   }
 }
 
-/** Answers what workers ask. */
+/** The supervisor's end. */
 export function deskAnswers(desk: SwarmDesk): Answers<DeskTopics> {
   return {
     digests: ({ file, need }) => desk.digestsOf(file, need),

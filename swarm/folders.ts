@@ -1,7 +1,7 @@
 /**
- * What is in a folder now. Nothing but a look at every file tells that a folder is
- * unchanged, so the looks are bounded: one walk at a time, in short turns between
- * requests; all who ask for the same folder share its walk, for a second after its end.
+ * The files in a folder now. Only a walk over every file shows whether a folder is
+ * unchanged, so walks are bounded: one at a time, in short turns between requests. All
+ * requests for a folder share its walk, and its result for a second.
  */
 
 import { sep } from "node:path";
@@ -13,30 +13,30 @@ import { walk } from "../files/walk.ts";
 import { type Refused, refuseFiles, sortKey } from "./bittorrent/torrent.ts";
 import { type NamedJob, torrentFiles } from "./named-job.ts";
 
-/** A folder with its files in the order of its torrent, or why there is none. */
+/** A folder with its files in the order of its torrent, or why it has no torrent. */
 export type Listed = NamedJob | Refused;
 
-/** Where a folder was asked for, and where it really is. */
+/** The path by which a folder was asked for, and its real path. */
 type Folder = Pick<OpenDirectory, "path" | "realPath">;
 
-/** A file that was found, and where it is in the folder. */
+/** A file of the folder, with its path below it. */
 interface FoundFile {
   readonly path: readonly string[];
   readonly file: Identity;
 }
 
-/** Milliseconds of one turn: what an ordinary request waits for it, at most. */
+/** Milliseconds of one turn: an ordinary request waits no longer for a walk. */
 const TURN = 2;
-/** Milliseconds for which a walk that has ended is remembered. */
+/** Milliseconds for which the result of a walk is kept. */
 const REMEMBERED = 1_000;
-/** Folders whose walks wait for that of another. */
+/** Folders that may wait for their walk. */
 const MOST_WAITING = 100;
-/** Entries looked at, files or not: some two seconds of work. */
+/** Entries of any kind that a walk looks at: some two seconds of work. */
 const MOST_ENTRIES = 100_000;
 
 export class Folders {
   readonly #root: Root;
-  /** By path: those that wait, the one under way and those that are remembered. */
+  /** By path: waiting, under way, or ended less than a second ago. */
   readonly #walks = new Map<string, Promise<Listed>>();
   #waiting = 0;
   #last: Promise<unknown> = Promise.resolve();
@@ -45,7 +45,7 @@ export class Folders {
     this.#root = root;
   }
 
-  /** The folder at `segments`; undefined when too many others are to be looked at before. */
+  /** The folder at `segments`; undefined when too many others wait for their walk. */
   list(segments: readonly string[], { path, realPath }: Folder): Promise<Listed> | undefined {
     const known = this.#walks.get(path);
     if (known !== undefined) return known;
@@ -92,14 +92,14 @@ export class Folders {
       if (walked.kind !== "file") continue;
       const { path, file } = walked;
       files.push({ path: path.slice(folder.length + 1).split(sep), file });
-      // Whoever judges them needs no more to refuse.
+      // One more than the most is enough: refuseFiles refuses the folder.
       if (files.length > MOST_FILES) break;
     }
     return files;
   }
 }
 
-/** Each key is made once, not for every comparison. */
+/** Sorts by keys that are made once, not for every comparison. */
 function inOrder(files: readonly FoundFile[]): FoundFile[] {
   return files
     .map((found) => ({ key: sortKey(found.path), found }))

@@ -1,7 +1,7 @@
 /**
- * What an info hash stands for: a job about real files, and the names by which they
- * were asked for. A torrent is named by these, and its peers are served through them:
- * `latest.iso` that leads to `v1.iso` is another torrent than that, of the same digests.
+ * The files of a torrent: the job that hashes them, and the names by which a client asked
+ * for them. The torrent has these names, and peers get its bytes through them:
+ * `latest.iso`, a link to `v1.iso`, is another torrent than `v1.iso` with the same digests.
  */
 
 import type { Job } from "../digests/job.ts";
@@ -25,7 +25,7 @@ export function torrentFiles({ job, names }: NamedJob): TorrentFile[] {
   return job.files.map(({ size }, n) => ({ path: names[n] ?? [], length: size }));
 }
 
-/** Its files for those who are served. */
+/** The files as {@link SharedContent} reads them for peers. */
 export function sharedFiles({ job, segments, names }: NamedJob): SharedFile[] {
   return job.files.map((identity, n) => ({
     segments: [...segments, ...(names[n] ?? [])],
@@ -33,7 +33,7 @@ export function sharedFiles({ job, segments, names }: NamedJob): SharedFile[] {
   }));
 }
 
-/** The info hash of a file by one of its names; undefined when no torrent is made of it. */
+/** The info hash of a file under one of its names; undefined when it has no torrent. */
 export function infoHashOf(
   job: Job,
   segments: readonly string[],

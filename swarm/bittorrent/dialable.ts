@@ -1,13 +1,13 @@
 /**
- * To which peers this server connects by itself. A peer's address and port are what a
- * stranger said, so neither leads to this machine, to a link's own addresses, or to a
- * port that services of the system listen at. An address that carries an IPv4 address
- * (RFC 6052, RFC 3056, RFC 4380) is judged by that one.
+ * To which peers this server connects. A stranger chooses a peer's address and port, so
+ * this server never connects to itself, to link-local addresses, or to a port of system
+ * services. An address that embeds an IPv4 address (RFC 6052, RFC 3056, RFC 4380) is
+ * judged by that one.
  */
 
 import { type Address, isWithin, parseAddress } from "./address.ts";
 
-/** Where this server stands. */
+/** The addresses of this server. */
 export interface Standpoint {
   /** Addresses of this machine. */
   readonly own: readonly Address[];
@@ -18,8 +18,8 @@ export interface Standpoint {
 }
 
 /**
- * Whether a peer may be connected to. `announced`: it said so itself, over a connection
- * from `address`; else another tracker named it.
+ * Whether this server may connect to a peer. `announced`: the peer announced itself over a
+ * connection from `address`; else another tracker named it.
  */
 export function isDialable(
   { address, port }: { readonly address: Address; readonly port: number },
@@ -30,13 +30,13 @@ export function isDialable(
   const reached = embedded(address);
   if (isOneOf(NOBODY, reached)) return false;
   const isOurs = isOneOf(NEAR, reached) || own.some((other) => equals(other, reached));
-  // Who binds a server to such an address wants peers on this machine.
+  // An operator who binds the server to such an address wants peers on this machine.
   if (isOurs) return !proxied && bound !== undefined && equals(bound, address);
-  // A proxy announces for its clients, and then this is its address and not theirs.
+  // This may be the address of the proxy, not of its client.
   return !(announced && proxied && isOneOf(PRIVATE, reached));
 }
 
-/** RFC 6335 §6: those below need privileges to be listened at. */
+/** RFC 6335 §6: only privileged programs listen at ports below. */
 const FIRST_USER_PORT = 1024;
 const LAST_PORT = 65_535;
 
@@ -52,7 +52,7 @@ function network(text: string): Network {
   return { address, bits: Number(length) + (base.includes(":") ? 0 : 96) };
 }
 
-/** Unspecified, multicast, reserved and broadcast; and NAT64 of a network's own, which may embed anything. */
+/** Unspecified, multicast, reserved and broadcast; and local NAT64, which may embed any address. */
 const NOBODY = [
   "0.0.0.0/8",
   "224.0.0.0/4",
@@ -63,7 +63,7 @@ const NOBODY = [
 ].map(network);
 /** This machine and its links. */
 const NEAR = ["127.0.0.0/8", "169.254.0.0/16", "::1/128", "fe80::/10"].map(network);
-/** RFC 1918, RFC 6598, RFC 4193, and what stood in its place before. */
+/** RFC 1918, RFC 6598, RFC 4193, and the site-local addresses before it. */
 const PRIVATE = [
   ...["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"],
   ...["fc00::/7", "fec0::/10"],
@@ -80,7 +80,7 @@ const CARRIERS: readonly { within: Network; at: number; xor: number }[] = [
   { within: network("2001::/32"), at: 12, xor: 0xff },
 ];
 
-/** The IPv4 address that an address carries, or the address itself. */
+/** The IPv4 address that an address embeds, or the address itself. */
 function embedded(address: Address): Address {
   if (isOneOf(PLAIN, address)) return address;
   const carrier = CARRIERS.find(({ within }) => isOneOf([within], address));
@@ -91,7 +91,7 @@ function embedded(address: Address): Address {
   return carried;
 }
 
-/** In a network of carriers, and none. */
+/** In the network of a carrier, but embedding none. */
 const PLAIN = ["::/128", "::1/128"].map(network);
 
 function isOneOf(networks: readonly Network[], address: Address): boolean {

@@ -1,7 +1,6 @@
 /**
- * What a swarm shares: one file or one folder, in the terms of BEP 3, and the
- * .torrent about it. Two servers of the same bytes under the same name make the
- * same info dictionary, and so one swarm.
+ * Torrents of one file or one folder, by BEP 3. Two servers of the same bytes under the
+ * same name make the same info dictionary, and so one swarm.
  */
 
 import { LONGEST_FILE, MOST_FILES } from "../../digests/piece-length.ts";
@@ -15,7 +14,7 @@ export interface TorrentFile {
   readonly length: number;
 }
 
-/** A file or folder as a swarm knows it. */
+/** A file or folder that a swarm shares. */
 export interface Torrent {
   /** SHA-1 of `info`: 20 bytes. */
   readonly infoHash: Uint8Array;
@@ -30,7 +29,7 @@ export interface Torrent {
   readonly files: readonly TorrentFile[];
 }
 
-/** Why there is no such document, for the client: no torrent of it would work. */
+/** Why there is no such torrent or document, for the client. */
 export interface Refused {
   readonly kind: "refused";
   readonly reason: string;
@@ -46,7 +45,7 @@ export interface Sources {
   readonly webSeeds: readonly string[];
 }
 
-/** Bytes. libtorrent takes no metadata above 10 000 000, and the sources need some room. */
+/** Bytes. libtorrent takes no .torrent above 10 000 000; tracker and web seeds need some of them. */
 const LONGEST_INFO = 9_900_000;
 
 const NAMES_TOO_LONG = "The folder's names are too long for a torrent";
@@ -86,13 +85,13 @@ export function makeTorrent(
   return { kind: "torrent", torrent: { infoHash, info, name, length, pieceLength, files } };
 }
 
-/** Why these files can have no torrent, before any is read; undefined when they can. */
+/** Why these files have no torrent, told before any is read; undefined when they have one. */
 export function refuseFiles(files: readonly TorrentFile[]): Refused | undefined {
   if (files.length > MOST_FILES) {
     return refuse(`The folder has more than ${MOST_FILES} files, the most that a torrent has here`);
   }
   const length = totalLength(files);
-  // Without a piece libtorrent and Transmission take no torrent.
+  // libtorrent and Transmission take no torrent without a piece.
   if (length === 0) return refuse("There are no bytes to share: a torrent has at least one piece");
   if (length > LONGEST_FILE) {
     return refuse(`There are more than ${LONGEST_FILE} bytes, the most that a torrent has here`);
@@ -105,7 +104,7 @@ export function refuseFiles(files: readonly TorrentFile[]): Refused | undefined 
   return names > LONGEST_INFO ? refuse(NAMES_TOO_LONG) : undefined;
 }
 
-/** Of a file in a folder: sorted by it, every server cuts the same pieces. One character a byte of the path. */
+/** Files of a folder are sorted by this key, so every server cuts the same pieces. One character for a byte of the path. */
 export function sortKey(path: readonly string[]): string {
   return Buffer.from(path.join("/"), "utf8").toString("latin1");
 }

@@ -1,4 +1,4 @@
-/** A line that `sha256sum -c` checks a file by, as GNU coreutils write it. */
+/** The line of a file for `sha256sum -c`, as GNU coreutils write it. */
 
 /**
  * `HEX  NAME` and a line break. A name with a backslash or a line break in it is

@@ -8,7 +8,7 @@
  * | `NAME.meta4`  | yes                     |             | application/metalink4+xml |
  * | `NAME.sha256` | yes                     |             | text/plain                |
  *
- * Nobody has read a file longer than {@link LONGEST_FILE} for its digests: it has none of them.
+ * A file longer than {@link LONGEST_FILE} is never hashed, so it has no documents.
  */
 
 import { LONGEST_FILE } from "../../digests/piece-length.ts";
@@ -41,14 +41,14 @@ export function documentMediaType(kind: DocumentKind): string {
   return MEDIA_TYPES[kind];
 }
 
-/** Which document a path asks for, where no file has that name. */
+/** The document that a path names, if no file has that name. */
 export interface DocumentTarget {
   readonly kind: DocumentKind;
-  /** Of the file or folder that it is about. */
+  /** Names of the file or folder that it is about. */
   readonly segments: readonly string[];
 }
 
-/** Reads the suffix of the last name; undefined when it is none, or all of the name. */
+/** Reads the suffix of the last name; undefined when it is no document's, or all of the name. */
 export function documentOf(segments: readonly string[]): DocumentTarget | undefined {
   const [, name, suffix] = /^(.+)\.(.+)$/s.exec(segments.at(-1) ?? "") ?? [];
   // "..torrent" would be about the directory itself.
@@ -71,7 +71,7 @@ const EVERY: readonly DocumentKind[] = ["meta4", "torrent", "magnet", "sha256"];
 const WITHOUT_TORRENT: readonly DocumentKind[] = ["meta4", "sha256"];
 const NONE: readonly DocumentKind[] = [];
 
-/** What a document is about. */
+/** The file or folder that a document is about. */
 export interface Subject {
   /** Decoded names below the prefix, at least one. */
   readonly segments: readonly string[];
@@ -80,7 +80,7 @@ export interface Subject {
   readonly torrent: MadeTorrent;
 }
 
-/** What documents name. Every URL of a tree is that of the prefix there, with its slash. */
+/** The URLs in documents. Those of a tree are of its prefix, and end in a slash. */
 export interface DocumentUrls {
   readonly here: string;
   /** Other servers of the same tree, the best first. */
@@ -91,16 +91,16 @@ export interface DocumentUrls {
   readonly announce: string | undefined;
 }
 
-/** How a client came to a document: at its own URL, or at the file's, naming its media type in Accept. */
+/** How a client asked for a document: by its name, or by its media type in Accept at the file's URL. */
 export type AskedBy = "name" | "accept";
 
 /** A document as it is sent. */
 export interface Document {
   readonly kind: DocumentKind;
-  /** To save it under. */
+  /** The file name to save it under. */
   readonly name: string;
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Strong: it comes from the bytes. */
+  /** Strong: a digest of the bytes. */
   readonly entityTag: string;
   readonly askedBy: AskedBy;
 }
@@ -146,7 +146,7 @@ function makeContent(
       if (digests === undefined) return NONE_OF_FOLDER[kind];
       const metalink = formatMetalink(name, digests, {
         urls: [urls.here, ...urls.mirrors].map((root) => formatPath(root, segments, false)),
-        // Who asked for the file must be done when it is there: given a torrent, aria2 goes on seeding.
+        // aria2 goes on seeding after a download by torrent. A client that asked for the file wants to be done.
         torrent:
           torrent.kind === "torrent" && askedBy === "name"
             ? formatPath(urls.here, [...segments.slice(0, -1), `${name}.torrent`], false)
@@ -166,7 +166,7 @@ const NONE_OF_FOLDER = {
   sha256: { kind: "refused", reason: "A folder has no .sha256" },
 } as const satisfies Partial<Record<DocumentKind, Refused>>;
 
-/** Why a folder has no such document, before anything in it is looked at; undefined when it has one. */
+/** Why a folder has no such document, told without a walk; undefined when it has one. */
 export function refuseFolder(kind: DocumentKind): Refused | undefined {
   return kind === "meta4" || kind === "sha256" ? NONE_OF_FOLDER[kind] : undefined;
 }
@@ -217,7 +217,7 @@ function onlyTags(fields: Fields): Fields {
   return { get: (name) => (name.endsWith("-match") ? fields.get(name) : null) };
 }
 
-/** Answers while the digests are computed: `progress` from 0 to 1, and when to ask again, in seconds. */
+/** Answers while the digests are computed. `progress` is from 0 to 1, `retryAfter` in seconds. */
 export function planPending(progress: number, retryAfter: number): Plan {
   // 100 % would be ready.
   const percent = Math.max(0, Math.min(99, Math.floor(progress * 100)));
@@ -226,7 +226,7 @@ export function planPending(progress: number, retryAfter: number): Plan {
   });
 }
 
-/** Answers for what has no such document. */
+/** Answers for a file or folder without such a document. */
 export function planRefused({ reason }: Refused): Plan {
   return refuse(404, reason);
 }

@@ -1,12 +1,12 @@
-/** Where else a file is and what describes it: Link fields, RFC 8288, in the terms of RFC 6249. */
+/** Link fields (RFC 8288) that name the mirrors and documents of a file, by RFC 6249. */
 
 import type { Representation } from "../../http/representation.ts";
 import { encodeName } from "../../http/target.ts";
 import { type DocumentKind, documentMediaType, documentsOfFile } from "./document.ts";
 
 /**
- * The field for a 200 about a file; undefined when there is nothing to link. Built
- * once a version: `duplicates`, its URLs elsewhere, are asked for the first time only.
+ * The field of a 200 with a file; undefined when there is nothing to link. It is built once
+ * for a version, and `duplicates` (the file's URLs on mirrors) is called only then.
  */
 export function linkField(
   representation: Representation,
@@ -33,7 +33,7 @@ export function formatLinks(
   duplicates: readonly string[],
 ): string {
   const described = documents
-    // The others are no descriptions that a client can act on.
+    // A client can download by these two; the others describe nothing to it.
     .filter((kind) => kind === "meta4" || kind === "torrent")
     .map((kind) => {
       const reference = encodeName(`${name}.${kind}`);

@@ -4,11 +4,11 @@ import type { Sources, Torrent } from "../bittorrent/torrent.ts";
 
 /**
  * `magnet:?xt=urn:btih:HEX&dn=NAME&xl=BYTES&tr=ANNOUNCE&ws=WEBSEED`: enough to join
- * the swarm, which hands out the info dictionary itself.
+ * the swarm, whose peers send the info dictionary.
  */
 export function formatMagnet(torrent: Torrent, { announce, webSeeds }: Sources): string {
   const parameters = [
-    // A colon would be allowed encoded, but clients look for it as it is.
+    // The colons stay: clients don't decode them here.
     `xt=urn:btih:${torrent.infoHash.toHex()}`,
     `dn=${encode(torrent.name)}`,
     `xl=${torrent.length}`,
@@ -18,7 +18,7 @@ export function formatMagnet(torrent: Torrent, { announce, webSeeds }: Sources):
   return `magnet:?${parameters.join("&")}`;
 }
 
-/** RFC 3986 §2: all but the unreserved, since a link is pasted into shells and pages. */
+/** Escapes all but unreserved characters (RFC 3986 §2): links are pasted into shells and pages. */
 function encode(text: string): string {
   return encodeURIComponent(text.toWellFormed()).replace(
     /['()*!]/g,

@@ -6,7 +6,7 @@
 import type { Digests } from "../../http/digest.ts";
 import type { Refused } from "../bittorrent/torrent.ts";
 
-/** Where a file can be had. */
+/** Where a client gets a file. */
 export interface Locations {
   /** URLs of the file, the best first. */
   readonly urls: readonly string[];
@@ -54,10 +54,10 @@ function formatPieces({ completeLength, sha256PieceLength, sha256Pieces }: Diges
   return [`  <pieces type="sha-256" length="${sha256PieceLength}">`, ...hashes, `  </pieces>`];
 }
 
-/** XML 1.0 §2.2: what no document can hold, not even as a reference. */
+/** XML 1.0 §2.2: characters that no document can hold, not even as a reference. */
 const NOT_XML = /[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
 
-/** For text and attributes. A line break or tab in an attribute would read as a space (§3.3.3). */
+/** For text and attributes. An unescaped line break or tab in an attribute reads as a space (§3.3.3). */
 function escapeXml(text: string): string {
   return text.replace(/[&<>"'\t\n\r]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

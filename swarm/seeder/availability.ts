@@ -1,6 +1,6 @@
 /**
- * Which pieces the connected peers have, and which are on their way to one of them. A
- * piece that never left from here counts as nobody's, whatever strangers say they have.
+ * Which pieces the connected peers have, and which are promised to one of them. A piece
+ * that this server has never sent counts as had by none: peers may lie.
  */
 
 /** A set of piece numbers, one bit each, in the order of BEP 3's bitfield. */
@@ -20,7 +20,7 @@ export class PieceSet {
     return ((this.#bits[piece >> 3] ?? 0) & (0x80 >> (piece & 7))) !== 0;
   }
 
-  /** Whether it is new. */
+  /** False: it was in the set. */
   add(piece: number): boolean {
     if (this.has(piece)) return false;
     this.#bits[piece >> 3] = (this.#bits[piece >> 3] ?? 0) | (0x80 >> (piece & 7));
@@ -62,14 +62,14 @@ export class PieceSet {
 export class Availability {
   readonly #copies: Uint32Array;
   readonly #promises: Uint32Array;
-  /** Pieces that left from here whole. */
+  /** Pieces that this server has sent whole. */
   readonly #sent: PieceSet;
   /** Pieces without a copy and without a promise. */
   #unclaimed: number;
   #promised = 0;
-  /** Where the search for the next of them goes on: a file is read from its beginning. */
+  /** The piece at which the next search begins: a file is read from its beginning. */
   #cursor = 0;
-  /** Pieces that may be looked at until more are allowed. */
+  /** Pieces that searches may still look at. */
   #looks = 0;
 
   constructor(readonly pieceCount: number) {
@@ -79,7 +79,7 @@ export class Availability {
     this.#unclaimed = pieceCount;
   }
 
-  /** Pieces that nobody has and nobody was promised. */
+  /** Pieces that no peer has and that are promised to none. */
   get unclaimedCount(): number {
     return this.#unclaimed;
   }
@@ -89,7 +89,7 @@ export class Availability {
     return this.#promised;
   }
 
-  /** Whether a piece left from here whole. */
+  /** Whether this server has sent a piece whole. */
   wasSent(piece: number): boolean {
     return this.#sent.has(piece);
   }
@@ -102,7 +102,7 @@ export class Availability {
     return (this.#promises[piece] ?? 0) > 0;
   }
 
-  /** Copies, and those on their way. */
+  /** Copies and promises. */
   claimsOf(piece: number): number {
     return this.copiesOf(piece) + (this.#promises[piece] ?? 0);
   }
@@ -125,7 +125,7 @@ export class Availability {
     this.#change(piece, () => this.#add(this.#promises, piece, -1));
   }
 
-  /** A piece has left from here whole. */
+  /** This server has sent a piece whole. */
   send(piece: number): void {
     this.#change(piece, () => this.#sent.add(piece));
   }
@@ -147,7 +147,7 @@ export class Availability {
     this.#looks = looks;
   }
 
-  /** The next piece that `suits`, that nobody has and nobody was promised. */
+  /** The next piece that `suits`, that no peer has and that is promised to none. */
   findUnclaimed(suits: (piece: number) => boolean): number | undefined {
     if (this.#unclaimed === 0) return undefined;
     while (this.claimsOf(this.#cursor) !== 0) this.#cursor = (this.#cursor + 1) % this.pieceCount;

@@ -1,4 +1,4 @@
-/** What a seeding origin knows of one peer that downloads from it. */
+/** One peer that downloads from the origin: what it has, was shown, requested and got. */
 
 import { PieceSet } from "./availability.ts";
 import type { Block } from "./wire.ts";
@@ -12,33 +12,33 @@ export interface Promised {
 }
 
 export class Leecher {
-  /** Pieces it has, as it says, or as was sent. */
+  /** Pieces that it says it has, or that were sent to it. */
   readonly has: PieceSet;
-  /** Those of them that it had when it came, as it says. Nobody saw it get them, so they count as no copies. */
+  /** Those of them that it says it had when it came. That may be a lie, so they count as no copies. */
   brought: PieceSet | undefined;
-  /** Pieces that it got since: from here, or from others and known to be out. */
+  /** Pieces that it got since: from here, or from others after they were sent from here. */
   gained = 0;
-  /** Pieces it was ever shown, and so may ask for. */
+  /** Pieces that it was ever shown, and so may request. */
   readonly shown: PieceSet;
-  /** Shown, not had, and counted as coming to it. */
+  /** Pieces that were shown to it and that are expected to reach it. */
   readonly promised = new Map<number, Promised>();
-  /** What it asked for, by piece. */
+  /** Blocks that it requested and that weren't sent, by piece. */
   readonly queue = new Map<number, Block[]>();
   queuedBlocks = 0;
-  /** Pieces that only it has, as far as is known: what it owes the others. */
+  /** Pieces that it got from here and no other peer is known to have: it owes them to the others. */
   debt = 0;
   /** Milliseconds: when a piece was last begun for it, and when one came to it from another peer. */
   servedAt = 0;
   fedAt: number;
-  /** Milliseconds: since when its connection takes nothing of what it asked for. */
+  /** Milliseconds: since when its connection takes no block. */
   blockedSince: number | undefined;
-  /** Milliseconds: it was shown something and didn't ask for it, so until then others come first. */
+  /** Milliseconds: until then it is shown nothing, since it didn't request what it was shown. */
   passedOverUntil = 0;
-  /** How often that was so since it last took a piece. */
+  /** How often that happened since it last took a piece. */
   ignored = 0;
-  /** Milliseconds: when nothing was found for it, and 0 since something was. */
+  /** Milliseconds: when no piece was found for it; 0 if the last search found one. */
   searchedAt = 0;
-  /** How much more is shown to it than to others: it asks rarely, and nobody else feeds it. */
+  /** It is shown this many times more than others: it requests rarely, or no other peer feeds it. */
   boost = 1;
   /** Whether something was sent to it since it was last shown more. */
   isServed = false;
@@ -50,7 +50,7 @@ export class Leecher {
     readonly id: number,
     pieceCount: number,
     readonly joinedAt: number,
-    /** It asks, and passes on, as rarely as Transmission. */
+    /** It requests, and passes on, as rarely as Transmission. */
     readonly isSlow: boolean,
   ) {
     this.has = new PieceSet(pieceCount);
@@ -63,28 +63,28 @@ export class Leecher {
     return this.has.size === this.has.capacity;
   }
 
-  /** The piece that it asked for first, of those that weren't sent. */
+  /** The piece of the oldest request. */
   get firstAsked(): number {
     const [piece = 0] = this.queue.keys();
     return piece;
   }
 
-  /** Whether it has everything, and most of it came to it here: saying so is easy. */
+  /** Whether it has everything and got most of it while connected: a claim alone proves nothing. */
   get isProven(): boolean {
     return this.isComplete && this.servedAt > 0 && 2 * this.gained > this.has.capacity;
   }
 
-  /** Whether it is to get something before another: who owes less, then who waited longer. */
+  /** Whether it comes before another: the one that owes less, then the one that waited longer. */
   goesBefore(other: Leecher): boolean {
     return this.debt === other.debt ? this.#turnAt < other.#turnAt : this.debt < other.debt;
   }
 
-  /** Who comes again has waited no longer than since then. */
+  /** Waiting begins when a peer joins. */
   get #turnAt(): number {
     return Math.max(this.servedAt, this.joinedAt);
   }
 
-  /** Takes in what it has as it comes. */
+  /** Notes the pieces that it says it had when it came. */
   bring(bitfield: Uint8Array): void {
     this.brought = new PieceSet(this.has.capacity);
     this.brought.addAll(bitfield);
@@ -98,7 +98,7 @@ export class Leecher {
     this.queuedBlocks++;
   }
 
-  /** Takes the first block of a piece that it asked for. */
+  /** Removes and returns the first requested block of a piece. */
   dequeue(piece: number): Block | undefined {
     const blocks = this.queue.get(piece);
     const block = blocks?.shift();
@@ -107,7 +107,7 @@ export class Leecher {
     return block;
   }
 
-  /** Whether it had asked for the block. */
+  /** Removes a request. False: there is none. */
   withdraw(block: Block): boolean {
     const blocks = this.queue.get(block.piece);
     const index = blocks?.findIndex((b) => b.start === block.start && b.length === block.length);
@@ -118,7 +118,7 @@ export class Leecher {
     return true;
   }
 
-  /** It has one more piece. Whether it is news. */
+  /** It has one more piece. False: that was known. */
   gain(piece: number, now: number): boolean {
     if (!this.has.add(piece)) return false;
     const gap = now - this.#gainedAt;

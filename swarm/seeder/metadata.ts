@@ -8,10 +8,10 @@ import { encode } from "../bittorrent/bencode.ts";
 
 /** Bytes of a piece of the info dictionary. */
 const METADATA_PIECE = 16 * 1024;
-/** Our number for ut_metadata: others put it on what they send us. */
+/** Our id for ut_metadata: peers put it on the messages that they send us. */
 export const OUR_METADATA_ID = 1;
 
-/** What our handshake tells. */
+/** The content of our extension handshake. */
 export interface Introduction {
   /** Bytes of the info dictionary. */
   readonly metadataSize: number;
@@ -31,7 +31,7 @@ export function encodeExtensionHandshake(introduction: Introduction): Uint8Array
   });
 }
 
-/** The peer's number for ut_metadata; undefined when it doesn't know it. */
+/** The peer's id for ut_metadata; undefined when it doesn't speak it. */
 export function parseMetadataId(payload: Uint8Array): number | undefined {
   const extensions = read(payload, "m");
   const id = extensions instanceof Map ? extensions.get("ut_metadata") : undefined;

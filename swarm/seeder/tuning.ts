@@ -1,19 +1,19 @@
-/** The figures of {@link Seeding}. Bytes and milliseconds. */
+/** The figures by which {@link Seeding} decides, and how they were found. */
 
 export interface Tuning {
-  /** Pieces that are under way at a time, of those that move on. */
+  /** Pieces that are sent at a time, not counting stalled ones. */
   readonly underWay: number;
-  /** Milliseconds without a byte after which a piece no longer counts as moving on. */
+  /** Milliseconds without a block after which a piece counts as stalled. */
   readonly stalled: number;
   /** Bytes that are shown ahead, over all peers, at least and at most. */
   readonly ahead: readonly [least: number, most: number];
-  /** Milliseconds after which a piece that isn't asked for, or not taken, is shown to another peer. */
+  /** Milliseconds after which a piece that isn't requested is shown to another peer; a fourth of it for one that isn't taken. */
   readonly release: number;
-  /** Milliseconds without a piece from other peers after which a peer is fed from here. */
+  /** Milliseconds without a piece from other peers after which this server feeds a peer, at least and at most. */
   readonly patience: readonly [least: number, most: number];
   /** The same for a client that is as slow as Transmission. */
   readonly slowPatience: number;
-  /** Milliseconds after which an idle link is wasted while there are pieces that nobody has. */
+  /** Milliseconds after which an idle link counts as wasted, while some pieces never left. */
   readonly idle: number;
   /** The part of the file's size that is sent again for being rare. */
   readonly repeats: number;
@@ -43,5 +43,5 @@ export const TUNING: Tuning = {
   remembered: 30_000,
 };
 
-/** Blocks that a peer may have asked for at a time (`reqq` of BEP 10). */
+/** Requests of a peer that may wait (`reqq` of BEP 10). */
 export const REQUEST_QUEUE = 500;
