@@ -82,7 +82,7 @@ test.each<[string, Uint8Array, string]>([
 ])("One line tells of a tracker that answers with %s", async (_why, answer, reason) => {
   expect(await announceTo(answer)).toEqual({
     query: `?${SAID}`,
-    lines: [`http://tracker/announce: ${reason}`],
+    lines: [`Cannot announce to http://tracker/announce: ${reason}`],
     met: [],
   });
 });
@@ -135,12 +135,14 @@ test.each<[string, string]>([
 ])("A tracker that sends %s is left, and few ask it at a time", async (_why, says) => {
   expect(await announceToRaw(says, 20, 50)).toEqual({
     most: 4,
-    lines: [": The operation timed out."],
+    lines: ["Cannot announce to : The operation timed out."],
   });
 });
 
 test("A tracker's way to somebody else is not followed", async () => {
   const away = "HTTP/1.1 307 Away\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n";
   const { lines } = await announceToRaw(away, 1, 5000);
-  expect(lines).toEqual([": the tracker answers 307, and redirects are not followed"]);
+  expect(lines).toEqual([
+    "Cannot announce to : the tracker answers 307, and redirects are not followed",
+  ]);
 });

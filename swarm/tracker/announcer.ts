@@ -127,7 +127,7 @@ export class Announcer implements Disposable {
       const reason = error instanceof Error ? error.message : String(error);
       // Logged once until an announce succeeds.
       if (!this.#failed && !this.#disposed.signal.aborted) {
-        log(`${tracker}: ${reason.slice(0, LONGEST_REASON)}`);
+        log(`Cannot announce to ${tracker}: ${reason.slice(0, LONGEST_REASON)}`);
       }
       this.#failed = true;
       return Math.min(LONGEST, RETRY * 2 ** announced.failures++);

@@ -136,12 +136,16 @@ describe("A tracker that the seeder is announced at answers with", () => {
     const seen = await withstand(running, "small", async () => {
       await fetchDocument(running.port, "file.torrent");
       await tracker.closed;
-      await running.printed(`rangesrv: ${tracker.url}: `);
+      await running.printed(`rangesrv: Cannot announce to ${tracker.url}: `);
     });
     const [line = ""] = running
       .stderr()
       .split("\n")
-      .filter((one) => one.startsWith("rangesrv: http://127.0.0.1") && one.includes("/announce"));
+      .filter(
+        (one) =>
+          one.startsWith("rangesrv: Cannot announce to http://127.0.0.1") &&
+          one.includes("/announce"),
+      );
     expect({
       ...seen,
       reason: line.includes(reason),
@@ -153,12 +157,15 @@ describe("A tracker that the seeder is announced at answers with", () => {
   test("a way to somebody else, who is not asked", async () => {
     using inside = hostileTracker(answerOf({ interval: 1, peers: "" }));
     using tracker = hostileTracker(
-      `HTTP/1.1 302 SeedLookup\r\nLocation: ${inside.url}\r\nContent-Length: 0\r\n\r\n`,
+      `HTTP/1.1 302 Found\r\nLocation: ${inside.url}\r\nContent-Length: 0\r\n\r\n`,
     );
     await using running = await start("--host", "127.0.0.1", "--tracker", tracker.url, tree());
     const seen = await withstand(running, "small", async () => {
       await fetchDocument(running.port, "file.torrent");
-      await Promise.race([running.printed(`rangesrv: ${tracker.url}: `), inside.closed]);
+      await Promise.race([
+        running.printed(`rangesrv: Cannot announce to ${tracker.url}: `),
+        inside.closed,
+      ]);
     });
     expect({ ...seen, asked: inside.connections() }).toEqual({ ...UNHARMED, asked: 0 });
   });
