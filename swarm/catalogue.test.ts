@@ -36,7 +36,7 @@ async function torrentAt(catalogue: Catalogue, ...segments: string[]) {
   }
 }
 
-/** What a peer that names an info hash is given: the torrent's name and bytes. */
+/** The name and bytes of a torrent, as a peer gets them by its info hash. */
 async function given(catalogue: Catalogue, infoHash: Uint8Array): Promise<string> {
   const found = await catalogue.find(infoHash);
   if (found.kind !== "seed") return found.kind;
@@ -96,7 +96,7 @@ test("A link's torrent has the link's name, and is served after a restart while 
   });
 });
 
-test("Without a state directory what was made is known until the end, and nobody is asked", async () => {
+test("Without a state directory torrents are known until the end, and the hasher isn't asked", async () => {
   const directory = makeTree();
   using started = start(directory, undefined);
   const { infoHash } = await torrentAt(started.catalogue, "latest.iso");
@@ -108,7 +108,7 @@ test("Without a state directory what was made is known until the end, and nobody
   ]).toEqual(["latest.iso content", "unknown", { kind: "absent" }, []]);
 });
 
-test("While too many folders are looked at, nobody can tell of a torrent whether it is still there", async () => {
+test("While too many folders wait for their walk, the torrent of a folder is unavailable", async () => {
   const directory = makeTree();
   mkdirSync(join(directory, "many"));
   for (let n = 0; n < 1000; n++) writeSettled(join(directory, "many", `${n}`), "x");

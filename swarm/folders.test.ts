@@ -1,4 +1,4 @@
-/** Walks of folders: shared by those who ask, one at a time, and in the order of a torrent. */
+/** Walks of folders: shared by requests, one at a time, and in the order of a torrent. */
 
 import { expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -27,7 +27,7 @@ test("A folder is a job with its files in the order of a torrent", async () => {
   expect(names).toEqual(["a", "b!", "b/2", "é", "Ａ", "🙂"]);
 });
 
-test("All who ask at the same time, or soon after, share a walk", async () => {
+test("Requests at the same time, or soon after, share a walk", async () => {
   const list = start(["d/a"]);
   const walks = [list("d"), list("d")];
   const [first, second] = await Promise.all(walks);
@@ -35,7 +35,7 @@ test("All who ask at the same time, or soon after, share a walk", async () => {
   expect([first === second, first === later]).toEqual([true, true]);
 });
 
-test("Of many folders, some wait and the rest are asked to come again", async () => {
+test("Of many folders a hundred wait, and the rest are not listed", async () => {
   const names = Array.from({ length: 120 }, (_, n) => `d${n}`);
   const list = start(names.map((name) => `${name}/a`));
   const walks = names.map((name) => list(name));

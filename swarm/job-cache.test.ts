@@ -1,4 +1,4 @@
-/** What is kept of files that stay as they are, and for how long. */
+/** Entries are good for the same versions of their files, and bounded in bytes. */
 
 import { expect, test } from "bun:test";
 import type { Job } from "../digests/job.ts";
@@ -9,7 +9,7 @@ function job(path: string, size = 1): Job {
   return { kind: "file", path, files, pieceLength: 65536 };
 }
 
-test("What was made is kept for the same versions only", () => {
+test("An entry is found for the same versions only", () => {
   const cache = new JobCache<string>(10_000);
   cache.keep("name", job("/a", 1), "first", 10);
   const found = [
@@ -22,7 +22,7 @@ test("What was made is kept for the same versions only", () => {
   expect(found).toEqual(["first", undefined, undefined, "second", undefined]);
 });
 
-test("What was asked for least recently makes room, and what is larger than all room isn't kept", () => {
+test("The entry asked for least recently makes room; one larger than the cache isn't kept", () => {
   // Each takes 1000 bytes, its name and 300 for its file.
   const cache = new JobCache<string>(2 * 1301);
   for (const name of ["a", "b"]) cache.keep(name, job(name), name, 1000);

@@ -1,4 +1,4 @@
-/** What is remembered of torrents, so that the hasher is seldom asked. */
+/** Torrents are remembered, and so are unknown info hashes: the hasher is seldom asked. */
 
 import { expect, test } from "bun:test";
 import { KnownTorrents, type KnownTorrentsOptions, type TorrentLookup } from "./known-torrents.ts";
@@ -44,14 +44,14 @@ function start(
   return { torrents, find, state, asked };
 }
 
-test("What was found is not asked for again, even while the hasher is down", async () => {
+test("A torrent that was found is not searched for again, even while the hasher is down", async () => {
   const { find, state, asked } = start({ a: named("/a") });
   const first = await find("a");
   state.down = true;
   expect([first, await find("a"), asked]).toEqual(["/a", "/a", ["a"]]);
 });
 
-test("What was not found is asked for again after a minute", async () => {
+test("An unknown info hash is searched for again after a minute", async () => {
   const { find, state, asked } = start({});
   const answers = [await find("a"), await find("a")];
   state.now = MINUTE - 1;
@@ -80,7 +80,7 @@ test("A torrent that is made meanwhile is known at once", async () => {
   ]);
 });
 
-test("A hasher that is down is not taken for one that doesn't know", async () => {
+test("While the hasher is down a torrent is unavailable, not unknown", async () => {
   const { find, state, asked } = start({ a: named("/a") });
   state.down = true;
   const during = [await find("a"), await find("x")];
@@ -93,7 +93,7 @@ test("A hasher that is down is not taken for one that doesn't know", async () =>
   ]);
 });
 
-test("One that says nothing is waited for a moment, by so many", async () => {
+test("A hasher that doesn't answer delays few announces, and not for long", async () => {
   const { find, state, asked } = start({}, { patience: 1 });
   state.silent = true;
   const names = Array.from({ length: 100 }, (_, n) => n % 50);
@@ -101,7 +101,7 @@ test("One that says nothing is waited for a moment, by so many", async () => {
   expect([new Set(found), asked.length]).toEqual([new Set(["unavailable"]), 32]);
 });
 
-test("All who ask at the same time are one question", async () => {
+test("Searches for one info hash at the same time are one question", async () => {
   const { find, asked } = start({ a: named("/a") });
   expect([await Promise.all([find("a"), find("a"), find("a")]), asked]).toEqual([
     ["/a", "/a", "/a"],
@@ -109,7 +109,7 @@ test("All who ask at the same time are one question", async () => {
   ]);
 });
 
-test("What is remembered is bounded, and what was asked for last stays", async () => {
+test("Memory is bounded, and the torrents asked for last stay", async () => {
   const { torrents, find, asked } = start({}, { files: 10, missed: 2 });
   for (const name of ["a", "b"]) torrents.remember(hash(name), named(name, 4));
   await find("a");

@@ -140,6 +140,6 @@ test.each<[string, string, string | undefined]>([
   ["another of the same network", "2001:db8:1:2::", "20010db800010002"],
   ["one of another network", "2001:db8:1:3::", "20010db800010003"],
   ["no address", "", undefined],
-])("The network of %s", (_why, client, expected) => {
+])("The source of %s", (_why, client, expected) => {
   expect(sourceName(client)).toBe(expected);
 });

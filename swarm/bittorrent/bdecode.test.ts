@@ -81,7 +81,7 @@ describe("decode", () => {
     expect(decode(bytes(text))).toMatchObject({ kind: "value", end: 64 });
   });
 
-  test("what stands behind a value can be left alone", () => {
+  test("decodePrefix leaves the bytes after the value alone", () => {
     const value = new Map([["a", 1]]);
     expect(decodePrefix(bytes("d1:ai1eeREST"))).toEqual({ kind: "value", value, end: 8 });
   });

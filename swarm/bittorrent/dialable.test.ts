@@ -1,4 +1,4 @@
-/** Whom the server connects to by itself. */
+/** To which peers the server connects. */
 
 import { describe, expect, test } from "bun:test";
 import { type Address, parseAddress } from "./address.ts";
@@ -73,8 +73,8 @@ test.each<[string, number, boolean]>([
   expect(isDialable(peer, standpoint(), true)).toEqual(expected);
 });
 
-/** Who is asked about, what the server is bound to, whether `--url` is set: announced, named. */
-describe("By where this server stands", () => {
+/** A peer, the address that the server is bound to, whether `--url` is set; the result for an announced and for a named peer. */
+describe("By the server's own addresses", () => {
   test.each<[string, string, string | undefined, boolean, [boolean, boolean]]>([
     ["bound to loopback", "127.0.0.1", "127.0.0.1", false, [true, true]],
     ["bound to another loopback", "127.0.0.2", "127.0.0.1", false, [false, false]],

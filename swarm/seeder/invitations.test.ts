@@ -39,7 +39,7 @@ function range(count: number): number[] {
   return Array.from({ length: count }, (_, n) => 2000 + n);
 }
 
-test("Silent ports of one address keep nobody else waiting", async () => {
+test("Silent ports of one address don't delay connections to others", async () => {
   const { invite, dialed } = inviting(["192.0.2.1"], 60_000);
   for (const port of range(200)) void invite("192.0.2.1", port);
   await invite("192.0.2.2", 2000);
@@ -56,7 +56,7 @@ test("An IPv6 network is one address", async () => {
   expect(dialed).toEqual([...range(8).map((n) => `2001:db8::${n} 2000`), "2001:db8:0:1::1 2000"]);
 });
 
-test("One that isn't made in time is given up, and the others of its address are spared", async () => {
+test("A connection that isn't made in time is given up, and there are no more to its address", async () => {
   const { invite, dialed, signals, forget } = inviting(["192.0.2.1"], 1);
   await Promise.all(range(50).map((port) => invite("192.0.2.1", port)));
   const first = [...dialed];
@@ -92,7 +92,7 @@ test("Many peers of one address wait for each other", async () => {
   expect(dialed).toEqual(range(100).map((port) => `192.0.2.1 ${port}`));
 });
 
-test("Silent ports of many addresses take no more than so many connections", async () => {
+test("Silent ports of many addresses take 200 connections at most", async () => {
   const hostnames = range(100).map((n) => `192.0.2.${n - 2000}`);
   const { invite, dialed } = inviting(hostnames, 60_000);
   for (const hostname of hostnames) void invite(hostname, 2000);

@@ -1,4 +1,4 @@
-/** The seeder on a real socket, with peers that say what a test wants. */
+/** The seeder on a real socket, with peers that send any bytes. */
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { networkInterfaces } from "node:os";
@@ -73,8 +73,8 @@ async function download(peer: RawPeer, { torrent, bytes }: Sample): Promise<bool
   return received.equals(bytes);
 }
 
-describe("What it says", () => {
-  test("To a peer with extensions", async () => {
+describe("What the seeder sends", () => {
+  test("to a peer with extensions", async () => {
     using seeding = seed(sample);
     using peer = await RawPeer.connect(seeding.port);
     peer.say(writeHandshake(sample.torrent.infoHash, peerId("1")));
@@ -93,7 +93,7 @@ describe("What it says", () => {
     expect(seeding.seeder.peerId.toString("latin1")).toStartWith("-RS0100-");
   });
 
-  test("To a peer without", async () => {
+  test("to a peer without extensions", async () => {
     using seeding = seed(wide);
     using peer = await RawPeer.connect(seeding.port);
     const handshake = writeHandshake(wide.torrent.infoHash, peerId("1")).fill(0, 20, 28);
@@ -107,7 +107,7 @@ describe("What it says", () => {
     expect([told, answer]).toEqual([["1", "have 0"], `piece 0 0 ${BLOCK}`]);
   });
 
-  test("To Transmission, which asks once a second, more than it asked for when the link is idle", async () => {
+  test("to Transmission, which requests once a second: it is shown more pieces when the link is idle", async () => {
     using seeding = seed(wide);
     using peer = await RawPeer.connect(seeding.port);
     const id = Buffer.from("-TR3000-000000000001", "latin1");
@@ -122,7 +122,7 @@ describe("What it says", () => {
     expect(told).toEqual("have 39");
   });
 
-  test("A handshake in two parts, with a request behind it", async () => {
+  test("to a peer whose handshake comes in two parts, with a request behind it", async () => {
     using seeding = seed(wide);
     using peer = await RawPeer.connect(seeding.port);
     const handshake = writeHandshake(wide.torrent.infoHash, peerId("1"));
@@ -132,7 +132,7 @@ describe("What it says", () => {
     expect(tell(await peer.messageOf(ID.reject))).toEqual("reject 39 0 10");
   });
 
-  test("The info dictionary, for magnet links", async () => {
+  test("the info dictionary, for magnet links", async () => {
     const large = makeSample(1000 * BLOCK, BLOCK);
     using seeding = seed(large);
     using peer = await RawPeer.join(seeding.port, large);
@@ -157,7 +157,7 @@ describe("What it says", () => {
     ]);
   });
 
-  test("The bytes of the file", async () => {
+  test("the bytes of the file", async () => {
     using seeding = seed(sample);
     using peer = await RawPeer.join(seeding.port, sample);
     const whole = await download(peer, sample);
@@ -170,7 +170,7 @@ describe("What it says", () => {
     ]);
   });
 
-  test("The bytes of a file that a disk has yet to deliver", async () => {
+  test("the bytes of a file that is read from disk first", async () => {
     const read = async (start: number, end: number) => {
       await Bun.file(import.meta.path).text();
       return sample.bytes.subarray(start, end);
@@ -185,8 +185,8 @@ describe("What it says", () => {
   });
 });
 
-describe("What it takes", () => {
-  test("A cancelled request is rejected, if it was one", async () => {
+describe("What a peer may do", () => {
+  test("cancel: a request that waits is rejected, any other is not", async () => {
     const { promise, resolve } = Promise.withResolvers<Uint8Array>();
     const { promise: isReading, resolve: begin } = Promise.withResolvers<void>();
     using seeding = seed(sample, { read: () => (begin(), promise) });
@@ -203,7 +203,7 @@ describe("What it takes", () => {
     expect([rejected, next]).toEqual([`reject 0 ${BLOCK} 2`, `piece 0 0 ${BLOCK}`]);
   });
 
-  test("A peer that doesn't read costs what the kernel holds", async () => {
+  test("stop reading: the seeder holds no more than the kernel does", async () => {
     let reads = 0;
     const read = (start: number, end: number) => (reads++, large.bytes.subarray(start, end));
     const large = makeSample(16 * 1024 * 1024, 8 * 1024 * 1024);
@@ -230,7 +230,7 @@ function extended(id: number, payload: string): Buffer {
   return Buffer.concat([head, Buffer.from(payload, "latin1")]);
 }
 
-describe("Whose connection ends", () => {
+describe("The seeder ends a connection", () => {
   const unknown = writeHandshake(new Uint8Array(20), peerId("1"));
   test.each<[string, Uint8Array]>([
     ["an unknown torrent", unknown],
@@ -240,7 +240,7 @@ describe("Whose connection ends", () => {
       "more behind a handshake than waits for the look-up",
       Buffer.concat([unknown, new Uint8Array(100_000)]),
     ],
-  ])("Before it is in: %s", async (_why, bytes) => {
+  ])("before the peer has joined: %s", async (_why, bytes) => {
     using seeding = seed(sample);
     using peer = await RawPeer.connect(seeding.port);
     peer.say(bytes);
@@ -289,7 +289,7 @@ describe("Whose connection ends", () => {
     ]);
   });
 
-  test("Too many requests", async () => {
+  test("after too many requests", async () => {
     const { promise } = Promise.withResolvers<Uint8Array>();
     using seeding = seed(sample, { read: () => promise });
     using peer = await RawPeer.join(seeding.port, sample);
@@ -298,7 +298,7 @@ describe("Whose connection ends", () => {
     expect(await peer.closed()).toEqual(true);
   });
 
-  test("The second of one peer, and ourselves", async () => {
+  test("of a peer that is connected already, and to itself", async () => {
     using seeding = seed(sample);
     using first = await RawPeer.join(seeding.port, sample, "1");
     using second = await RawPeer.connect(seeding.port);
@@ -320,7 +320,7 @@ describe("Whose connection ends", () => {
     expect([ended, await download(owner, sample)]).toEqual([true, true]);
   });
 
-  test("The peer comes again when it was gone", async () => {
+  test("but not of a peer that was gone and comes again", async () => {
     using seeding = seed(sample);
     const first = await RawPeer.join(seeding.port, sample, "1");
     first[Symbol.dispose]();
@@ -357,7 +357,7 @@ describe("Whose connection ends", () => {
         await peer.take(68);
       },
     ],
-  ])("Time: %s", async (_why, later, act) => {
+  ])("by time: %s", async (_why, later, act) => {
     let now = 1000;
     using seeding = seed(sample, { now: () => now });
     using peer = await RawPeer.connect(seeding.port);
@@ -397,8 +397,8 @@ describe("Whose connection ends", () => {
   });
 });
 
-describe("Whom the tracker hears of", () => {
-  test("Is connected to, once, when the torrent is ours", async () => {
+describe("A peer that the tracker names", () => {
+  test("is connected to, once, if the torrent is ours", async () => {
     using seeding = seed(sample);
     const greetings: string[] = [];
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -429,7 +429,7 @@ describe("Whom the tracker hears of", () => {
     ]);
   });
 
-  test("May be out of reach, or want another torrent of ours", async () => {
+  test("may be out of reach, or want another torrent", async () => {
     const torrents = [sample, wide];
     const library = {
       find: async (infoHash: Uint8Array) => {
@@ -467,7 +467,7 @@ describe("Whom the tracker hears of", () => {
     expect([await promise, seeding.lines]).toEqual([true, []]);
   });
 
-  test("By uTP is refused", async () => {
+  test("is refused by uTP", async () => {
     using seeding = seed(sample);
     const { promise, resolve } = Promise.withResolvers<string>();
     const socket = await Bun.udpSocket({
@@ -521,7 +521,7 @@ describe("A torrent whose bytes changed", () => {
   });
 });
 
-describe("A torrent that can't be told now", () => {
+describe("A torrent that is unavailable", () => {
   const { torrent, bytes } = sample;
   const found: SeedLookup = {
     kind: "seed",
@@ -545,7 +545,7 @@ describe("A torrent that can't be told now", () => {
     expect([await download(peer, sample), finds, seeding.lines]).toEqual([true, 2, lines]);
   });
 
-  test("The peer is greeted meanwhile, and what it says is heard afterwards", async () => {
+  test("gets its peer a handshake at once, and the peer's messages are read later", async () => {
     let now = 1000;
     let isThere = false;
     const seeded: SeedLookup = {
@@ -566,7 +566,7 @@ describe("A torrent that can't be told now", () => {
     expect(tell(await peer.messageOf(ID.reject))).toEqual("reject 39 0 10");
   });
 
-  test("Not for ever", async () => {
+  test("ends the connection after a while", async () => {
     let now = 1000;
     const library = { find: async (): Promise<SeedLookup> => ({ kind: "unavailable" }) };
     using seeding = seed(sample, { library, now: () => now, limits: { lookAgain: 1 } });
@@ -580,7 +580,7 @@ describe("A torrent that can't be told now", () => {
   });
 });
 
-describe("A failure of our own", () => {
+describe("A failure of the seeder", () => {
   const broken = (what: string): Torrent =>
     new Proxy(sample.torrent, {
       get(torrent, name) {
@@ -603,7 +603,7 @@ describe("A failure of our own", () => {
     ]);
   });
 
-  test("in what was heard, too", async () => {
+  test("in a message, too", async () => {
     const shared = { torrent: sample.torrent, read: () => new Uint8Array() };
     const library = { find: async (): Promise<SeedLookup> => ({ kind: "seed", seed: shared }) };
     using seeding = seed(sample, { library });

@@ -63,7 +63,7 @@ describe("What is shown", () => {
     expect(showAll(seeding, 0)).toEqual(["2:4"]);
   });
 
-  test("Not what a peer has, and again what left with a peer", () => {
+  test("No piece that a peer has; again those of a peer that left", () => {
     const seeding = seedingOf(3);
     seeding.join(1, 0);
     seeding.join(2, 0);
@@ -79,7 +79,7 @@ describe("What is shown", () => {
   test.each<[string, number, string[]]>([
     ["half of it", 4, []],
     ["three quarters and more", 7, ["2:7"]],
-  ])("What one peer alone has, to a slow one that has %s", (_why, pieces, expected) => {
+  ])("A piece that one peer alone has, to a slow one that has %s", (_why, pieces, expected) => {
     const seeding = seedingOf(8);
     seeding.join(1, 0, true);
     for (let round = 0; round < 2; round++) {
@@ -92,7 +92,7 @@ describe("What is shown", () => {
     expect(showAll(seeding, 0)).toEqual(expected);
   });
 
-  test("What isn't asked for, to another after a while", () => {
+  test("A piece that isn't requested, to another peer after a while", () => {
     const seeding = seedingOf(2);
     seeding.join(1, 0);
     showAll(seeding, 0);
@@ -103,8 +103,8 @@ describe("What is shown", () => {
   });
 });
 
-describe("What a peer says it has as it comes", () => {
-  test("is not shown to it, and others are shown it all the same", () => {
+describe("A bitfield of a peer that joins", () => {
+  test("has pieces that aren't shown to it, but to others all the same", () => {
     const seeding = seedingOf(3);
     seeding.join(1, 0);
     seeding.join(2, 0);
@@ -112,7 +112,7 @@ describe("What a peer says it has as it comes", () => {
     expect(showAll(seeding, 0)).toEqual(["1:2", "2:0", "2:1"]);
   });
 
-  test("is taken from what it was shown before", () => {
+  test("takes back pieces that the peer was shown before", () => {
     const seeding = seedingOf(3);
     seeding.join(1, 0);
     const before = showAll(seeding, 0);
@@ -124,7 +124,7 @@ describe("What a peer says it has as it comes", () => {
     ]);
   });
 
-  test("makes it complete, whatever is behind the last piece", () => {
+  test("makes the peer complete, whatever the bits after the last piece", () => {
     const seeding = seedingOf(3);
     for (const peer of [1, 2]) seeding.join(peer, 0);
     seeding.bring(1, Uint8Array.of(0xff), 0);
@@ -133,8 +133,8 @@ describe("What a peer says it has as it comes", () => {
   });
 });
 
-describe("What may be asked for", () => {
-  test("Only what was shown, at most so many blocks", () => {
+describe("Requests", () => {
+  test("Only for pieces that were shown, and 500 at a time", () => {
     const seeding = seedingOf(1000);
     seeding.join(1, 0);
     const before = seeding.ask(1, { piece: 0, start: 0, length: BLOCK });
@@ -154,7 +154,7 @@ describe("What may be asked for", () => {
     ]);
   });
 
-  test("What is withdrawn isn't sent", () => {
+  test("A cancelled one isn't answered", () => {
     const seeding = seedingOf(10);
     seeding.join(1, 0);
     showAll(seeding, 0);
@@ -168,7 +168,7 @@ describe("What may be asked for", () => {
     ]);
   });
 
-  test("A piece that nobody has is no gain", () => {
+  test("HAVE for a piece past the end is a fault", () => {
     const seeding = seedingOf(10);
     seeding.join(1, 0);
     expect([
@@ -210,7 +210,7 @@ describe("What is sent", () => {
     expect([first, soon, later]).toEqual([["1:0"], [], ["2:2", "2:2", "2:2", "2:2"]]);
   });
 
-  test("First to who passed on what it got", () => {
+  test("First to the peer that passed on what it got", () => {
     const seeding = seedingOf(100);
     for (const peer of [1, 2, 3]) seeding.join(peer, 0);
     showAll(seeding, 0);
@@ -420,7 +420,7 @@ function atMost(figure: number, most: number): number {
 
 const HUNDRED = Array.from({ length: 100 }, (_, peer) => peer);
 
-test("Peers that ask again for what they have wait for those that don't have it", () => {
+test("Peers that request pieces they have come after peers that lack theirs", () => {
   const seeding = seedingOf(100);
   for (const peer of [1, 2, 3]) seeding.join(peer, 0);
   showAll(seeding, 0);

@@ -1,4 +1,4 @@
-/** Queries to a tracker: bytes stay bytes, and whatever is odd is refused with a reason. */
+/** Queries to a tracker: bytes stay bytes, and a malformed query fails with a reason. */
 
 import { describe, expect, test } from "bun:test";
 import {
@@ -236,7 +236,7 @@ describe("Any query", () => {
     );
   }
 
-  test("of random characters or of shuffled fragments is announced soundly or refused", () => {
+  test("of random characters or of shuffled fragments is a sound announce or fails", () => {
     const next = generator(4);
     const seen = { announce: 0, failure: 0, unsound: [] as string[] };
     for (let round = 0; round < 20_000; round++) {

@@ -9,7 +9,7 @@ const ID = "%2d%52%53%30%31%30%30%2d%61%62%63%64%65%66%67%68%69%6a%6b%6c";
 const ESCAPED = "%00%0d%1a%27%34%41%4e%5b%68%75%82%8f%9c%a9%b6%c3%d0%dd%ea%f7";
 const SAID = `info_hash=${ESCAPED}&peer_id=${ID}&port=7001&uploaded=0&downloaded=0&left=0&compact=1&numwant=50&event=started`;
 
-/** What came of one announce to a tracker that answers `answer`. */
+/** The query, log lines and peers of one announce to a tracker that answers `answer`. */
 async function announceTo(answer: Uint8Array, path = "/announce") {
   const heard = Promise.withResolvers<string>();
   using tracker = Bun.serve({
@@ -79,7 +79,7 @@ test.each<[string, Uint8Array, string]>([
   ["nothing", new Uint8Array(), "the tracker's answer is not understood"],
   ["a page", new TextEncoder().encode("<html>"), "the tracker's answer is not understood"],
   ["a list", encode(["interval", 5]), "the tracker's answer is not understood"],
-])("One line tells of a tracker that answers with %s", async (_why, answer, reason) => {
+])("One log line for a tracker that answers with %s", async (_why, answer, reason) => {
   expect(await announceTo(answer)).toEqual({
     query: `?${SAID}`,
     lines: [`Cannot announce to http://tracker/announce: ${reason}`],
@@ -132,14 +132,17 @@ test.each<[string, string]>([
   ["nothing", ""],
   ["half its head", "HTTP/1.1 200 OK\r\nContent-"],
   ["half its body", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nd8:"],
-])("A tracker that sends %s is left, and few ask it at a time", async (_why, says) => {
-  expect(await announceToRaw(says, 20, 50)).toEqual({
-    most: 4,
-    lines: ["Cannot announce to : The operation timed out."],
-  });
-});
+])(
+  "A tracker that sends %s: the announce ends, and four are under way at a time",
+  async (_why, says) => {
+    expect(await announceToRaw(says, 20, 50)).toEqual({
+      most: 4,
+      lines: ["Cannot announce to : The operation timed out."],
+    });
+  },
+);
 
-test("A tracker's way to somebody else is not followed", async () => {
+test("A tracker's redirect is not followed", async () => {
   const away = "HTTP/1.1 307 Away\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n";
   const { lines } = await announceToRaw(away, 1, 5000);
   expect(lines).toEqual([

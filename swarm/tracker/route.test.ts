@@ -1,4 +1,4 @@
-/** The tracker's URLs: what is asked of them, of whom, and that a refusal is an answer. */
+/** The tracker's URLs: their queries, and for which torrents they answer. */
 
 import { describe, expect, test } from "bun:test";
 import { parseAddress } from "../bittorrent/address.ts";
@@ -7,7 +7,7 @@ import { Tracker } from "./tracker.ts";
 
 const KNOWN = "k".repeat(20);
 const UNKNOWN = "u".repeat(20);
-/** Of which nobody can tell whether it was made here. */
+/** An info hash that is unavailable. */
 const UNSURE = "s".repeat(20);
 
 async function knows(hash: Uint8Array): Promise<Knowledge> {

@@ -1,4 +1,4 @@
-/** What is taken of another tracker's answer, which may be anything. */
+/** Another tracker's answer may be any bytes: its interval and peers, or a reason. */
 
 import { expect, test } from "bun:test";
 import { type Encodable, encode } from "../bittorrent/bencode.ts";

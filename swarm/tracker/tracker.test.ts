@@ -1,11 +1,10 @@
-/** Whom peers hear of, what is counted, and that no number of announces takes more room than the limits. */
+/** Which peers an answer lists, what is counted, and that no number of announces exceeds the limits. */
 
 import { heapStats } from "bun:jsc";
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { formatAddress, parseAddress } from "../bittorrent/address.ts";
 import { encode } from "../bittorrent/bencode.ts";
 import type { Announce } from "./announce.ts";
-import { intervalFor } from "./intervals.ts";
 import type { Limits } from "./peers.ts";
 import { LIMITS, Tracker } from "./tracker.ts";
 
@@ -18,7 +17,7 @@ const START = 1_780_000_000;
 const HASH = new Uint8Array(20).fill(0x68);
 const OTHER_HASH = new Uint8Array(20).fill(0x6f);
 
-/** An announce, and what of it a test doesn't care for. */
+/** The parts of an announce that a test sets. */
 type Said = Partial<Omit<Announce, "peerId">> & { readonly id?: string; readonly at?: number };
 
 /** The same numbers in every run (xorshift32). */
@@ -179,7 +178,7 @@ describe("An announce's answer on the wire", () => {
   });
 });
 
-describe("Whom a peer hears of", () => {
+describe("The peers of an answer", () => {
   /** The peers told to the one that says the last thing. */
   const A = "10.0.0.1 1";
   const B = "10.0.0.2 2";
@@ -469,14 +468,14 @@ describe("Whom a peer hears of", () => {
     expect([[...first, ...heard.sort()], counts(last)]).toEqual([expected, counted]);
   });
 
-  test("Transmissions with nothing come again at different times", () => {
+  test("Transmissions without a piece announce again at different times", () => {
     const swarm = tracker();
     const said = { id: "-TR3000-a", downloaded: 0 };
     const intervals = places(100).map((place) => announce(swarm, place, said, OURS)["interval"]);
     expect([...new Set(intervals)].sort()).toEqual([4, 5, 6, 7]);
   });
 
-  test("Transmission with nothing hears of everybody when it would hear no more for long", () => {
+  test("Transmission without a piece gets all peers if the interval is long", () => {
     const swarm = new Tracker({ announceInterval: 9, random: generator(1) });
     announce(swarm, B);
     const said = { id: "-TR3000-a", downloaded: 0 };
@@ -498,7 +497,7 @@ describe("Whom a peer hears of", () => {
     expect([heard.length, new Set(heard).size, known]).toEqual([expected, expected, true]);
   });
 
-  test("everybody is told of about as often as anybody else, in a swarm of any order", () => {
+  test("every peer is listed about as often, whatever the order of the swarm", () => {
     const swarm = tracker();
     const all = places(40);
     for (const [n, place] of all.entries()) announce(swarm, place, { left: n % 3 === 0 ? 0 : 1 });
@@ -569,14 +568,14 @@ describe("A silent peer", () => {
     expect(counts(announce(swarm, "10.0.0.2 2", { at }))[1]).toEqual(expected);
   });
 
-  test("lives on when it is heard of", () => {
+  test("stays when it announces again", () => {
     const swarm = tracker();
     announce(swarm, "10.0.0.1 1");
     announce(swarm, "10.0.0.1 1", { at: 700 });
     expect(told(announce(swarm, "10.0.0.2 2", { at: 1400 }))).toEqual(["10.0.0.1 1"]);
   });
 
-  test("is not told of in a large swarm before it is found, and found within an interval", () => {
+  test("isn't listed once it has expired, and is removed within an interval from a large swarm", () => {
     const swarm = tracker();
     const all = places(1000);
     for (const place of all) announce(swarm, place);
@@ -586,25 +585,13 @@ describe("A silent peer", () => {
     expect([told(first), Number(before) > 800, incomplete(swarm, 800)]).toEqual([[], true, 21]);
   });
 
-  test("goes although nobody asks for its swarm", () => {
+  test("is removed although its swarm gets no announces", () => {
     const swarm = tracker();
     for (const place of places(10)) announce(swarm, place);
     announce(swarm, "10.9.0.1 1", { infoHash: OTHER_HASH, at: 800 });
     announce(swarm, "10.9.0.1 1", { infoHash: OTHER_HASH, at: 801 });
     expect([swarm.size, incomplete(swarm, 801, OTHER_HASH)]).toEqual([1, 1]);
   });
-});
-
-test.each<[string, number, number | undefined, number]>([
-  ["nobody", 0, undefined, 5],
-  ["a rack", 500, undefined, 5],
-  ["one more than a hundred a second", 501, undefined, 6],
-  ["a thousand", 1000, undefined, 10],
-  ["a hundred thousand", 100_000, undefined, 1000],
-  ["the most", 262_144, undefined, 1800],
-  ["what the operator says", 100_000, 7, 7],
-])("The interval for %s", (_why, peers, configured, expected) => {
-  expect(intervalFor(peers, configured)).toEqual(expected);
 });
 
 describe("Limits", () => {
@@ -660,7 +647,7 @@ describe("Limits", () => {
     });
   }
 
-  test("an address crowds out itself over all swarms", () => {
+  test("an address with too many peers loses its own, over all swarms", () => {
     const swarm = tracker({ peersOfSource: 2 });
     for (const byte of [1, 2, 3]) {
       announce(swarm, "10.0.0.1 1", { infoHash: hashOf(byte), at: byte });
@@ -668,7 +655,7 @@ describe("Limits", () => {
     expect(left(swarm, [1, 2, 3], "10.0.0.1 1")).toEqual([2, 3]);
   });
 
-  test("the swarm heard of longest ago goes first, with its peer", () => {
+  test("the swarm whose last announce is longest ago goes first, with its peer", () => {
     const swarm = tracker({ swarms: 2 });
     for (const byte of [1, 2, 1, 3]) {
       announce(swarm, `10.0.0.${byte} 1`, { infoHash: hashOf(byte) });
@@ -676,7 +663,7 @@ describe("Limits", () => {
     expect([swarm.size, left(swarm, [1, 2, 3])]).toEqual([2, [1, 3]]);
   });
 
-  test("one with two peers stays where there is one with one", () => {
+  test("a swarm with two peers stays as long as there is one with a single peer", () => {
     const swarm = tracker({ swarms: 2 });
     announce(swarm, "10.0.0.9 1", { infoHash: hashOf(1) });
     for (const byte of [1, 2, 3]) {
@@ -685,7 +672,7 @@ describe("Limits", () => {
     expect([swarm.size, left(swarm, [1, 2, 3])]).toEqual([3, [1, 3]]);
   });
 
-  test("one without peers goes before all others", () => {
+  test("a swarm without peers goes before all others", () => {
     const swarm = tracker({ swarms: 3 });
     announce(swarm, "10.0.0.1 1", { infoHash: hashOf(1) });
     for (const byte of [2, 3]) {
@@ -702,7 +689,7 @@ describe("Limits", () => {
     ]);
   });
 
-  test("an address that announces 100 000 torrents, and completes them, costs nobody else a swarm", () => {
+  test("an address that announces 100 000 torrents, and completes them, displaces no swarm of others", () => {
     const swarm = tracker();
     const others = places(200);
     for (const [n, place] of others.entries()) announce(swarm, place, { infoHash: hashOf(n) });
@@ -772,7 +759,7 @@ describe("Limits", () => {
     expect([swarm.size, bytes < 64 << 20]).toEqual([LIMITS.swarms, true]);
   });
 
-  test("swarms that were large once give their room back", () => {
+  test("swarms that were large give their memory back", () => {
     const swarm = tracker({ peers: 8192, peersOfSource: 1e9 });
     const bytes = grown(() => {
       // The same peers go from one swarm to the next, and leave one behind in each.
