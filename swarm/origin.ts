@@ -29,7 +29,6 @@ import type { Announce } from "./tracker/announce.ts";
 import { Announcer } from "./tracker/announcer.ts";
 import type { Endpoint } from "./tracker/peer-list.ts";
 import { answerTracker, type TrackerRequest } from "./tracker/route.ts";
-import type { KnownPeer } from "./tracker/tracker-answer.ts";
 import { Tracker } from "./tracker/tracker.ts";
 
 /** A document, or why there is none. */
@@ -123,11 +122,8 @@ export class Origin implements SwarmDesk, Disposable {
     const { tracker, log } = this.#options;
     if (tracker !== undefined && Announcer.reaches(tracker)) {
       const { peerId } = this.#seeder;
-      const meet = (infoHash: Uint8Array, { hostname, port }: KnownPeer) => {
-        const address = parseAddress(hostname);
-        if (address === undefined) return;
-        this.#invite(infoHash, { address, port, peerId: NO_PEER_ID }, false);
-      };
+      const meet = (infoHash: Uint8Array, peer: Endpoint) =>
+        this.#invite(infoHash, { ...peer, peerId: NO_PEER_ID }, false);
       this.#announcer = new Announcer({ tracker, peerId, port, log, meet });
     }
     return port;
@@ -194,7 +190,7 @@ export class Origin implements SwarmDesk, Disposable {
   /** Has the seeder connect to a peer, if it may. `announced`: to this tracker, by the peer itself. */
   #invite(
     infoHash: Uint8Array,
-    peer: { readonly address: Address; readonly port: number; readonly peerId: Uint8Array },
+    peer: Endpoint & { readonly peerId: Uint8Array },
     announced: boolean,
   ): void {
     if (this.#seeder === undefined) return;

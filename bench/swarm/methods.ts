@@ -1,4 +1,4 @@
-/** The ways to get one file to many hosts that are compared. */
+/** The ways to get one file to many hosts, which the benchmark compares. */
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -146,7 +146,7 @@ function start(setting: Setting, peers: number, runner: (host: Host) => Runner):
 async function double(setting: Setting, peers: number): Promise<Race> {
   await serveFile(setting);
   const hosts = setting.network.hosts.slice(0, peers + 1);
-  // They serve from the start and have nothing yet: starting is not what is measured.
+  // They serve before the race, with nothing yet: their start is not measured.
   for (const host of hosts.slice(1)) serve(setting, host, directoryOf(setting, host));
   await Promise.all(hosts.map((host) => answers(host, "")));
   const rounds: Race[] = [];
@@ -209,7 +209,7 @@ function aria2c(setting: Setting, host: Host, url: string): Runner {
   return { host, command: whenStarted(command) };
 }
 
-/** As aria2c; its progress goes to standard output, so the hook has another way out. */
+/** As aria2c, but its progress goes to standard output, so its hook writes elsewhere. */
 function transmission(setting: Setting, host: Host, url: string): Runner {
   const hook = join(setting.scratch, "finished.sh");
   const script = '#!/bin/sh\nexec sha256sum "$TR_TORRENT_DIR/$TR_TORRENT_NAME" >&3\n';
@@ -247,13 +247,13 @@ async function serveFile(setting: Setting): Promise<void> {
   await answers(origin(setting), setting.name);
 }
 
-/** Waits until the file is hashed: what is measured is a swarm, not a digest. */
+/** Waits until the file is hashed: hashing is not measured. */
 async function serveTorrent(setting: Setting): Promise<void> {
   serve(setting, origin(setting), setting.site);
   await answers(origin(setting), `${setting.name}.torrent`);
 }
 
-/** A torrent of another program's making for the same file, and another program's tracker. */
+/** A torrent that another program made of the same file, and another program's tracker. */
 async function serveForeign(setting: Setting, webSeed: boolean): Promise<string> {
   const { programs, site, name, length, scratch } = setting;
   const { address } = origin(setting);

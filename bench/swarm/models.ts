@@ -1,4 +1,4 @@
-/** The clients as the simulation has them, and what it says beside what was measured. */
+/** The clients' figures for the simulation, and its results beside the measured ones. */
 
 import { pieceLengthFor } from "../../digests/piece-length.ts";
 import { row, spread, table } from "../setup.ts";
@@ -23,8 +23,9 @@ const SIZES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 const SEEDS = [1, 2, 3];
 
 /**
- * T/T(1) by the number of peers, measured and simulated. What a swarm of one takes longer
- * than a download, for its start and its framing, is measured and added to the simulated.
+ * T/T(1) by the number of peers, measured and simulated. A swarm of one peer takes longer
+ * than a download, for its start and its framing: the simulated times include this
+ * measured difference.
  */
 export function simulationTable(records: readonly Record[], scale: Scale): string {
   const pieces = Math.ceil(scale.length / pieceLengthFor(scale.length));

@@ -1,8 +1,8 @@
 /**
- * One race: programs on their hosts, a common start, and when each has its file.
+ * One race: programs on their hosts start together, and each finishes with its file.
  *
  * A runner waits for a line on its standard input, downloads, and prints the
- * SHA-256 of what it has as the first word of a line. What is measured ends there.
+ * SHA-256 of its file as the first word of a line. Its time ends there.
  */
 
 import { closeSync, openSync, readFileSync } from "node:fs";
@@ -48,7 +48,7 @@ export interface Race {
 /** Milliseconds. */
 export const SAMPLE = 250;
 
-/** The programs of one race; with it end also those that they have started on their hosts. */
+/** The programs of one race. Its end also ends the programs that these have started. */
 export class Programs implements Disposable {
   readonly #network: Network;
   readonly #log: number;
@@ -127,7 +127,7 @@ export async function race(course: Course, runners: readonly Runner[]): Promise<
   };
 }
 
-/** What is looked at while a race runs. */
+/** Samples that are taken while a race runs. */
 class Meter {
   readonly #network: Network;
   readonly #origin: number;

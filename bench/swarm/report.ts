@@ -20,7 +20,7 @@ export interface Scale {
   readonly alone: number;
 }
 
-/** The median time of a way with so many peers, in milliseconds; none when nobody has run it. */
+/** The median time of a way with so many peers, in milliseconds; undefined when it was never run. */
 export function medianTime(
   records: readonly Record[],
   method: string,
@@ -46,7 +46,7 @@ export function summary(records: readonly Record[], methods: readonly string[], 
   return table(["peers", ...present], rows);
 }
 
-/** Everything about one way: the spread, when peers finish, what is busy. */
+/** The details of one way: the spread, when peers finish, how busy links and processors are. */
 export function details(records: readonly Record[], method: string, scale: Scale): string {
   const rows = sizes(records).flatMap((peers) => {
     const races = select(records, method, peers);
@@ -104,7 +104,7 @@ export function line({ method, peers, race }: Record, scale: Scale): string {
   ].join("\n    ");
 }
 
-/** A file's text with the section that `section` is, from its heading to the end, replaced or added. */
+/** Replaces a file's text from the section's heading on, or appends the section. */
 export function replaceSection(text: string, section: string): string {
   const heading = section.slice(0, section.indexOf("\n") + 1);
   const at = `\n${text}`.indexOf(`\n${heading}`);

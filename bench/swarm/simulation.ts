@@ -1,10 +1,10 @@
 /**
- * A swarm in steps of time: what the measured behaviour comes to with more peers than
- * one machine can hold. Pure: the same model and seed give the same swarm.
+ * Simulates a swarm in steps of time, with more peers than one machine can hold and the
+ * behaviour that was measured. Pure: the same model and seed give the same swarm.
  *
  * The unit of time is what one link needs for one piece, so a lone download takes as
- * long as there are pieces. Every link carries one piece a unit each way; those who
- * send and receive over it share it evenly, and what one can't use the others get.
+ * long as there are pieces. Every link carries one piece a unit each way; the transfers
+ * over it share it evenly, and what one can't use the others get.
  * Left out: delay on the way, lost packets, the time that choking and asking takes.
  */
 
@@ -63,7 +63,7 @@ interface Slot {
   rate: number;
 }
 
-/** Nobody needs longer than one who fetches everything from the origin after all others. */
+/** The slowest peer possible: it gets everything from the origin, after all others. */
 export function simulate(model: Model, seed: number): Outcome {
   const swarm = new Swarm(model, new Random(seed));
   const latest = model.pieces * (model.peers + 1) + model.arrival;
@@ -165,7 +165,7 @@ class Swarm {
     }
   }
 
-  /** Slots of those who want nothing, or have had their turn, go to others who do. */
+  /** Slots of peers that want nothing, or have had their turn, go to peers that want something. */
   #unchoke(peer: number): void {
     const { slots, originSlots, turn } = this.#model;
     const all = this.#slots[peer] ?? [];
@@ -178,7 +178,7 @@ class Swarm {
     }
     if (all.length >= most) return;
     const neighbours = this.#neighbours[peer] ?? [];
-    // A few are asked a step, so that a large swarm costs no more for each peer.
+    // A few peers a step, so that a large swarm costs no more for each peer.
     for (
       let tries = Math.min(neighbours.length, 2 * most);
       tries > 0 && all.length < most;
@@ -219,7 +219,7 @@ class Swarm {
     if (from === ORIGIN) this.#given[piece] = (this.#given[piece] ?? 0) + 1;
   }
 
-  /** Whether all that a peer lacks is on its way, but for little: then it asks others as well. */
+  /** Whether nearly all that a peer lacks is on its way: then it requests it from others as well. */
   #endgame(peer: number): boolean {
     return this.#model.pieces - (this.#count[peer] ?? 0) <= 4;
   }

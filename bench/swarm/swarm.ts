@@ -1,8 +1,8 @@
 /**
  * How long until everyone has the file: `bun bench/swarm/swarm.ts`.
  *
- * Hosts in network namespaces with equal links fetch one file at once, each way that
- * there is in turn; `--only libtorrent --n 8 --rounds 1` runs one of them. A whole run
+ * Hosts in network namespaces with equal links fetch one file at once, by each way in
+ * turn; `--only libtorrent --n 8 --rounds 1` runs one of them. A whole run
  * replaces the section "# Swarm" of bench/RESULTS.md; it takes most of an hour, so
  * `--record FILE` keeps every race, and those it has are not run again (`--rounds 0`:
  * the section from what is there).
@@ -31,7 +31,7 @@ import { Programs } from "./race.ts";
 import { details, line, medianTime, type Record, replaceSection, summary } from "./report.ts";
 
 const FILE = "file.bin";
-/** Peers up to which a way that hardly differs between rounds has all of them. */
+/** A way that hardly differs between rounds has all rounds up to this many peers. */
 const FEW = 2;
 
 const { values } = parseArgs({
@@ -90,7 +90,7 @@ async function main(): Promise<void> {
       const had = records.filter((r) => r.method === method.name && r.peers === peers).length;
       for (let round = had; round < wanted; round++) {
         const record = await measure(method, peers, network, executable, digest);
-        // Ending its programs ends a race; what it showed then is nothing.
+        // The end of its programs ends a race without a result.
         if (ending) return;
         records.push(record);
         if (values.record) appendFileSync(values.record, `${JSON.stringify(record)}\n`);
@@ -139,7 +139,7 @@ async function measure(
   return { method: method.name, peers, race };
 }
 
-/** Bytes that nothing can make fewer. Returns their SHA-256. */
+/** Writes incompressible bytes. Returns their SHA-256. */
 function writeRandomFile(): string {
   mkdirSync(join(scratch, "site"));
   const path = join(scratch, "site", FILE);

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
+import { formatAddress } from "../bittorrent/address.ts";
 import { type Encodable, encode } from "../bittorrent/bencode.ts";
 import { Announcer } from "./announcer.ts";
-import type { KnownPeer } from "./tracker-answer.ts";
 
 const HASH = Uint8Array.from({ length: 20 }, (_, n) => n * 13);
 const PEER_ID = new TextEncoder().encode("-RS0100-abcdefghijkl");
@@ -21,7 +21,7 @@ async function announceTo(answer: Uint8Array, path = "/announce") {
     },
   });
   const lines: string[] = [];
-  const met: KnownPeer[] = [];
+  const met: string[] = [];
   const done = Promise.withResolvers<void>();
   const origin = `http://127.0.0.1:${tracker.port}`;
   using announcer = new Announcer({
@@ -32,8 +32,10 @@ async function announceTo(answer: Uint8Array, path = "/announce") {
       lines.push(line.replace(origin, "http://tracker"));
       done.resolve();
     },
-    meet: (infoHash, peer) => {
-      if (Buffer.compare(infoHash, HASH) === 0) met.push(peer);
+    meet: (infoHash, { address, port }) => {
+      if (Buffer.compare(infoHash, HASH) === 0) {
+        met.push(`${formatAddress(address)} ${port}`);
+      }
       done.resolve();
     },
   });
@@ -51,7 +53,7 @@ function compact(...bytes: number[]): Uint8Array {
 
 const REFUSED = encode({ "failure reason": "not here" });
 
-test.each<[string, Record<string, Encodable>, KnownPeer[]]>([
+test.each<[string, Record<string, Encodable>, string[]]>([
   [
     "IPv4 and IPv6",
     {
@@ -59,16 +61,12 @@ test.each<[string, Record<string, Encodable>, KnownPeer[]]>([
       peers: compact(198, 18, 0, 1, 0x1a, 0xe1, 198, 18, 0, 2, 0, 80),
       peers6: compact(0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0x1a, 0xe1),
     },
-    [
-      { hostname: "198.18.0.1", port: 6881 },
-      { hostname: "198.18.0.2", port: 80 },
-      { hostname: "2001:db8:0:0:0:0:0:1", port: 6881 },
-    ],
+    ["198.18.0.1 6881", "198.18.0.2 80", "2001:db8:0:0:0:0:0:1 6881"],
   ],
   [
     "port 0 and half a peer left out",
     { interval: 1, peers: compact(198, 18, 0, 1, 0, 0, 198, 18, 0, 2, 0, 80, 198, 18) },
-    [{ hostname: "198.18.0.2", port: 80 }],
+    ["198.18.0.2 80"],
   ],
 ])("The seeder is announced, and meets peers: %s", async (_why, answer, met) => {
   expect(await announceTo(encode(answer))).toEqual({ query: `?${SAID}`, lines: [], met });

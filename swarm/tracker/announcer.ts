@@ -4,14 +4,15 @@
  * time and in bytes, and its redirects are not followed.
  */
 
+import type { Endpoint } from "./peer-list.ts";
 import {
   LONGEST,
   LONGEST_ANSWER,
   LONGEST_REASON,
   MOST_PEERS,
   readAnswer,
+  type TrackerAnswer,
 } from "./tracker-answer.ts";
-import type { KnownPeer, TrackerAnswer } from "./tracker-answer.ts";
 
 export interface AnnouncerOptions {
   /** URL of the tracker: http or https. */
@@ -22,7 +23,7 @@ export interface AnnouncerOptions {
   readonly port: number;
   readonly log: (line: string) => void;
   /** Called for each peer that the tracker names. */
-  readonly meet: (infoHash: Uint8Array, peer: KnownPeer) => void;
+  readonly meet: (infoHash: Uint8Array, peer: Endpoint) => void;
   /** Milliseconds that the tracker may take. */
   readonly patience?: number;
 }

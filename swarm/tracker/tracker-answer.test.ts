@@ -1,6 +1,7 @@
 /** Another tracker's answer may be any bytes: its interval and peers, or a reason. */
 
 import { expect, test } from "bun:test";
+import { formatAddress } from "../bittorrent/address.ts";
 import { type Encodable, encode } from "../bittorrent/bencode.ts";
 import { readAnswer } from "./tracker-answer.ts";
 
@@ -17,7 +18,8 @@ function six(...ends: number[]): number[] {
 function read(value: Encodable) {
   try {
     const { interval, peers } = readAnswer(encode(value));
-    return { interval, peers: peers.map(({ hostname, port }) => `${hostname} ${port}`) };
+    const places = peers.map(({ address, port }) => `${formatAddress(address)} ${port}`);
+    return { interval, peers: places };
   } catch (error) {
     return error instanceof Error ? error.message : error;
   }

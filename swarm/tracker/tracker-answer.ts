@@ -6,17 +6,12 @@
 
 import { formatAddress } from "../bittorrent/address.ts";
 import { decode, type Dictionary } from "../bittorrent/bdecode.ts";
-
-/** A peer that a tracker named. */
-export interface KnownPeer {
-  readonly hostname: string;
-  readonly port: number;
-}
+import type { Endpoint } from "./peer-list.ts";
 
 export interface TrackerAnswer {
   /** Seconds until the next announce. */
   readonly interval: number;
-  readonly peers: readonly KnownPeer[];
+  readonly peers: readonly Endpoint[];
 }
 
 /** Bytes of an answer that are read: two hundred peers as dictionaries take 20 kB. */
@@ -50,9 +45,9 @@ export function readAnswer(bytes: Uint8Array): TrackerAnswer {
 }
 
 /** Compact peers: an address of so many bytes and a port each (BEP 23, BEP 7). */
-function readPeers(answer: Dictionary, key: string, addressLength: number): KnownPeer[] {
+function readPeers(answer: Dictionary, key: string, addressLength: number): Endpoint[] {
   const bytes = answer.get(key);
-  const peers: KnownPeer[] = [];
+  const peers: Endpoint[] = [];
   if (!(bytes instanceof Uint8Array)) return peers;
   const length = addressLength + 2;
   for (let at = 0; at + length <= bytes.length && peers.length < MOST_PEERS; at += length) {
@@ -60,8 +55,7 @@ function readPeers(answer: Dictionary, key: string, addressLength: number): Know
     address.fill(0xff, 10, 12);
     address.set(bytes.subarray(at, at + addressLength), 16 - addressLength);
     const port = ((bytes[at + length - 2] ?? 0) << 8) | (bytes[at + length - 1] ?? 0);
-    const hostname = formatAddress(address);
-    if (port > 0 && !NO_ENDPOINT.test(hostname)) peers.push({ hostname, port });
+    if (port > 0 && !NO_ENDPOINT.test(formatAddress(address))) peers.push({ address, port });
   }
   return peers;
 }
