@@ -72,7 +72,7 @@ export class Connection {
   }
 
   /** Notes a request for a piece of the info dictionary. False: too many wait. */
-  askMetadata(piece: number): boolean {
+  requestMetadata(piece: number): boolean {
     this.#metadata.push(piece);
     return this.#metadata.length <= MOST_METADATA;
   }

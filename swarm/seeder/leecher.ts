@@ -64,7 +64,7 @@ export class Leecher {
   }
 
   /** The piece of the oldest request. */
-  get firstAsked(): number {
+  get firstRequested(): number {
     const [piece = 0] = this.queue.keys();
     return piece;
   }
@@ -108,7 +108,7 @@ export class Leecher {
   }
 
   /** Removes a request. False: there is none. */
-  withdraw(block: Block): boolean {
+  cancel(block: Block): boolean {
     const blocks = this.queue.get(block.piece);
     const index = blocks?.findIndex((b) => b.start === block.start && b.length === block.length);
     if (blocks === undefined || index === undefined || index < 0) return false;

@@ -34,7 +34,7 @@ export function receive(
     case "request":
       return receiveRequest(receiving, connection, message.block);
     case "cancel":
-      if (seeding.withdraw(connection.id, message.block)) reject(connection, message.block);
+      if (seeding.cancel(connection.id, message.block)) reject(connection, message.block);
       return undefined;
     case "have":
       return seeding.gain(connection.id, message.piece, now) ? undefined : "a piece past the end";
@@ -74,7 +74,7 @@ function receiveRequest(
   if (block.length === 0 || block.length > BLOCK || block.start + block.length > pieceEnd) {
     return "a request for no block of the torrent";
   }
-  switch (seeding.ask(connection.id, block)) {
+  switch (seeding.request(connection.id, block)) {
     case "queued":
       connection.idleMessages--;
       return undefined;
@@ -121,7 +121,7 @@ function receiveExtended(
   if (id !== OUR_METADATA_ID) return undefined;
   const piece = parseMetadataRequest(payload);
   if (piece === undefined) return undefined;
-  if (!connection.askMetadata(piece)) return "too many requests for metadata";
+  if (!connection.requestMetadata(piece)) return "too many requests for metadata";
   connection.flushMetadata(info);
   return undefined;
 }

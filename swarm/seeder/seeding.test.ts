@@ -37,7 +37,7 @@ function showAll(seeding: Seeding, now: number): string[] {
 }
 
 function askAll(seeding: Seeding, peer: number, pieces: readonly number[]): string[] {
-  return pieces.flatMap((piece) => blocksOf(piece).map((block) => seeding.ask(peer, block)));
+  return pieces.flatMap((piece) => blocksOf(piece).map((block) => seeding.request(peer, block)));
 }
 
 describe("What is shown", () => {
@@ -137,15 +137,15 @@ describe("Requests", () => {
   test("Only for pieces that were shown, and 500 at a time", () => {
     const seeding = seedingOf(1000);
     seeding.join(1, 0);
-    const before = seeding.ask(1, { piece: 0, start: 0, length: BLOCK });
+    const before = seeding.request(1, { piece: 0, start: 0, length: BLOCK });
     showAll(seeding, 0);
-    const other = seeding.ask(1, { piece: 999, start: 0, length: BLOCK });
+    const other = seeding.request(1, { piece: 999, start: 0, length: BLOCK });
     const counts: Record<string, number> = {};
     for (let i = 0; i < 510; i++) {
-      const answer = seeding.ask(1, { piece: 0, start: 0, length: BLOCK });
+      const answer = seeding.request(1, { piece: 0, start: 0, length: BLOCK });
       counts[answer] = (counts[answer] ?? 0) + 1;
     }
-    const stranger = seeding.ask(9, { piece: 0, start: 0, length: BLOCK });
+    const stranger = seeding.request(9, { piece: 0, start: 0, length: BLOCK });
     expect([before, other, counts, stranger]).toEqual([
       "refused",
       "refused",
@@ -159,8 +159,8 @@ describe("Requests", () => {
     seeding.join(1, 0);
     showAll(seeding, 0);
     askAll(seeding, 1, [0, 1]);
-    const answers = blocksOf(0).map((block) => seeding.withdraw(1, block));
-    const again = seeding.withdraw(1, { piece: 0, start: 0, length: BLOCK });
+    const answers = blocksOf(0).map((block) => seeding.cancel(1, block));
+    const again = seeding.cancel(1, { piece: 0, start: 0, length: BLOCK });
     expect([answers, again, sendAll(seeding, 0)]).toEqual([
       [true, true, true, true],
       false,
@@ -238,7 +238,7 @@ describe("What is sent", () => {
     seeding.join(1, 0);
     showAll(seeding, 0);
     askAll(seeding, 1, [0]);
-    seeding.ask(1, { piece: 1, start: 0, length: 100 });
+    seeding.request(1, { piece: 1, start: 0, length: 100 });
     sendAll(seeding, 0);
     expect([seeding.sent, showAll(seeding, 20_000)]).toEqual([
       { bytes: PIECE + 100, repeated: 0 },
@@ -384,7 +384,7 @@ function runSwarm(behaviour: Behaviour) {
       if ((isSlow || is(behaviour.pulsing, peer)) && step % SECOND > 0) continue;
       for (const piece of shown[peer]?.splice(0) ?? []) {
         if (has[peer]?.has(piece)) continue;
-        for (const block of blocksOf(piece)) seeding.ask(peer, block);
+        for (const block of blocksOf(piece)) seeding.request(peer, block);
       }
     }
     const turn = seeding.next(step * STEP, (peer) => !is(behaviour.stuck, peer) || step === 0);

@@ -112,7 +112,7 @@ export class Seeding {
   }
 
   /** A peer requests a block that lies within its piece. Refused: it wasn't shown the piece. */
-  ask(peer: number, block: Block): "queued" | "refused" | "too many" {
+  request(peer: number, block: Block): "queued" | "refused" | "too many" {
     const leecher = this.#peers.get(peer);
     if (leecher === undefined || !leecher.shown.has(block.piece)) return "refused";
     if (leecher.queuedBlocks >= REQUEST_QUEUE) return "too many";
@@ -127,8 +127,8 @@ export class Seeding {
   }
 
   /** A peer cancels a request. False: the block was sent or not requested. */
-  withdraw(peer: number, block: Block): boolean {
-    return this.#peers.get(peer)?.withdraw(block) ?? false;
+  cancel(peer: number, block: Block): boolean {
+    return this.#peers.get(peer)?.cancel(block) ?? false;
   }
 
   /** The block to send now, to one of the peers that are `ready` to take it. */
@@ -141,7 +141,7 @@ export class Seeding {
     }
     if (moving >= this.#tuning.underWay) return undefined;
     const leecher = this.#nextPeer(now, ready);
-    if (leecher !== undefined) return this.#send(leecher, leecher.firstAsked, now);
+    if (leecher !== undefined) return this.#send(leecher, leecher.firstRequested, now);
     if (moving === 0) this.#showing.showMore(now);
     return undefined;
   }
@@ -223,8 +223,8 @@ export class Seeding {
 
 /** A peer that requests a piece it has already comes after all others. */
 function comesFirst(one: Leecher, other: Leecher): boolean {
-  const [isNew, isOtherNew] = [one, other].map(({ promised, firstAsked }) =>
-    promised.has(firstAsked),
+  const [isNew, isOtherNew] = [one, other].map(({ promised, firstRequested }) =>
+    promised.has(firstRequested),
   );
   return isNew === isOtherNew ? one.goesBefore(other) : isNew === true;
 }

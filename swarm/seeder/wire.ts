@@ -63,12 +63,9 @@ const ID = {
   request: 6,
   piece: 7,
   cancel: 8,
-  port: 9,
-  suggest: 13,
   haveAll: 14,
   haveNone: 15,
   reject: 16,
-  allowedFast: 17,
   extended: 20,
 } as const;
 
