@@ -15,14 +15,14 @@ import { type Asked, type Exchange, respond, respondFromFile } from "./files/res
 import { isHost } from "./http/host.ts";
 import { NO_SUCH_HOST, plan, planMethod, planNowhere, planSlash } from "./http/plan.ts";
 import { hasParameter, parseTarget, type Target } from "./http/target.ts";
-import { limitConnections, MOST_SEEDED } from "./service/capacity.ts";
+import { limitConnections, MOST_SEEDED } from "./service/connection-limit.ts";
 import { banner, listen, listenToPeers, reservePort } from "./service/listen.ts";
 import { fail, type Log, log, print, printAnswer } from "./service/log.ts";
 import { type Options, parseCommandLine, USAGE } from "./service/options.ts";
 import { stopOnSignals } from "./service/shutdown.ts";
+import { countWorkers, Supervisor } from "./service/supervisor.ts";
 import { VERSION } from "./service/version.ts";
 import { type LastCalls, lineToSupervisor, obeySupervisor, workerPort } from "./service/worker.ts";
-import { countWorkers, Supervisor } from "./service/workers.ts";
 import { type ClientRequest, SwarmAnswers } from "./swarm/answers.ts";
 import { deskAnswers, type DeskTopics, RemoteDesk } from "./swarm/desk.ts";
 import { documentsOfFile } from "./swarm/documents/document.ts";

@@ -4,7 +4,7 @@
  * while a question waits. After each death it waits longer before it starts the next.
  */
 
-import { thisProgram } from "../os/itself.ts";
+import { thisProgram } from "../os/child-process.ts";
 import { Asker, NoAnswer, type ToAnswerer, type ToAsker } from "../os/line.ts";
 import { hasherEnvironment } from "./hasher-main.ts";
 import type { Answer, Found, Hasher, HasherTopics, HashRequest, Tree } from "./hasher-questions.ts";

@@ -6,9 +6,9 @@
 
 import { setPriority } from "node:os";
 import { openRoot } from "../files/locate.ts";
+import { environmentFor, startedAs } from "../os/child-process.ts";
 import { errorCode } from "../os/error-code.ts";
-import { environmentFor, startedAs } from "../os/itself.ts";
-import { Answerer, type Exchange, type ToAnswerer, type ToAsker } from "../os/line.ts";
+import { type AnswerContext, Answerer, type ToAnswerer, type ToAsker } from "../os/line.ts";
 import { crawl, type InfoHashOf } from "./crawl.ts";
 import type { Answer, HasherTopics, Tree } from "./hasher-questions.ts";
 import type { Job } from "./job.ts";
@@ -75,7 +75,7 @@ async function crawlTree(
     readonly infoHashOf: InfoHashOf;
     readonly log: (line: string) => void;
   },
-  { signal, progress }: Exchange<undefined>,
+  { signal, progress }: AnswerContext<undefined>,
 ): Promise<string> {
   let told = performance.now();
   function alive(): void {

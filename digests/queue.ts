@@ -5,7 +5,7 @@
  * was read of it. Only the job that is being read has an open file.
  */
 
-import type { Exchange } from "../os/line.ts";
+import type { AnswerContext } from "../os/line.ts";
 import type { HashProgress } from "./hasher-questions.ts";
 import { Hashing } from "./hashing.ts";
 import { type Digested, type Job, keyOf, lengthOf, type Outcome } from "./job.ts";
@@ -106,7 +106,7 @@ export class HashQueue {
   hash(
     job: Job,
     urgent: boolean,
-    exchange: Exchange<HashProgress>,
+    exchange: AnswerContext<HashProgress>,
     keeping: Keeping = "asked",
   ): Outcome | Promise<Outcome> {
     const kept = this.#store.find(job);

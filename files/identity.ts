@@ -41,6 +41,9 @@ export const COMPARED = {
   entityTag: ["size", "modified"],
 } as const satisfies Record<string, readonly (keyof (Facts & Identity))[]>;
 
+/** What tells versions of one open file apart while a response is in flight. */
+export type Version = Pick<Facts, (typeof COMPARED.inFlight)[number]>;
+
 type Use = keyof typeof COMPARED;
 type Compared<U extends Use> = Pick<Facts & Identity, (typeof COMPARED)[U][number]>;
 

@@ -1,82 +1,73 @@
 /**
- * Responses that the runtime is streaming from a file by itself. Each is one version
- * of its file or ends early: while one is in flight its file is looked at again and
- * again, and when it has become another version the connection is ended.
+ * Responses that the runtime streams from a file on its own. Each is one version of its
+ * file or ends early: while one is in flight its file is looked at every few milliseconds,
+ * and its connection is ended when the file has become another version.
  *
- * The runtime tells who asked, by address and port, and nothing of a response that is
- * complete. The kernel tells the rest: which connections of this process come from there
- * to the server's port, and whether everything they were sent has been acknowledged.
- * A client may use one port of its own for connections to several addresses of this
- * machine. Which of them a response is on can't be told then, so all of them are ended
- * when its file changes, and it is in flight until all of them are at rest.
+ * The runtime tells the client's address and port, and not when a response is complete.
+ * The kernel tells the rest: which connections of this process come from there to the
+ * server's port, and whether everything they were sent has been acknowledged. A client may
+ * use one port of its own for connections to several addresses of this machine. Nothing
+ * tells which of them a response is on, so all of them are ended when its file changes, and
+ * the response counts as in flight until all of them are at rest.
  */
 
-import {
-  bytesRead,
-  CAN_END_CONNECTIONS,
-  type Connection,
-  endConnection,
-  findConnections,
-  type Peer,
-  peerKey,
-  progressOf,
-} from "../os/connections.ts";
+import { CAN_END_CONNECTIONS, findConnections, type Peer, peerKey } from "../os/connections.ts";
+import { ClientConnections } from "./client-connections.ts";
 import type { OpenFile } from "./open-file.ts";
 import { WatchedFile } from "./watched-file.ts";
 
-/** Milliseconds between two looks at the files in flight, when looking takes next to no time. */
+/** Milliseconds between two looks at the files in flight; longer when looking takes long. */
 const LOOK_EVERY = 10;
-/** Looking at many files takes its time; it may have one part in this many of it all. */
+/** Looking takes at most one part in this many of the process's time. */
 const SHARE = 50;
-/** Readers whose connections are asked about in one look; the others have their turn in the next. */
-const ASKED_ABOUT = 64;
+/** Readers that one look checks for completeness; the next look goes on behind them. */
+const CHECKED_AT_ONCE = 64;
 
-/** One version of one file and who is being sent it. */
+/** One version of one file, and the clients that are being sent it. */
 interface Streamed {
   readonly watched: WatchedFile;
-  /** Whether the last look found a new date and nothing more. */
+  /** Whether the last look found a new date and no other change. */
   dated: boolean;
   readonly readers: Set<Reader>;
 }
 
-/** A client's address and port, and what it is being sent. */
+/** A client, and what it is being sent. */
 interface Reader {
+  /** Of its address and port. */
   readonly key: string;
+  readonly connections: ClientConnections;
   readonly streamed: Set<Streamed>;
-  /** Those of `streamed` that were begun before its latest request. */
+  /** Those of `streamed` that began before its latest request. */
   earlier: ReadonlySet<Streamed>;
   /** Body bytes of its largest response since then: not complete before they are acknowledged. */
   owed: number;
-  /** Its connections; undefined until they are looked for, after each of its requests. */
-  connections: readonly Connection[] | undefined;
-  /** Bytes that had been read from them when they were found. */
-  read: number;
-  /** Bytes acknowledged on them; undefined while more were on their way at the last look. */
-  acknowledged: number | undefined;
 }
 
 export class InFlight {
   readonly #byFile = new Map<OpenFile, Streamed>();
   readonly #readers = new Map<string, Reader>();
+  /** The server's port. */
+  readonly #port: () => number;
+  readonly #log: (line: string) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #turn: Iterator<Reader> | undefined;
-  /** When connections may be looked for again: that takes the longer, the more there are. */
+  /** The readers that are still to be checked in this round. */
+  #unchecked: Iterator<Reader> | undefined;
+  /** When connections may be searched again, in milliseconds: a search takes longer the more there are. */
   #nextSearch = 0;
 
-  constructor(
-    /** The server's port. */
-    readonly port: () => number,
-    readonly log: (line: string) => void,
-  ) {}
+  constructor(port: () => number, log: (line: string) => void) {
+    this.#port = port;
+    this.#log = log;
+  }
 
-  /** How many clients are being sent something. */
+  /** How many clients are being sent a file. */
   get size(): number {
     return this.#readers.size;
   }
 
   /**
-   * Watches the response of `owed` body bytes that `peer` is about to be sent, and keeps
-   * the file open meanwhile. A peer is null when its connection is gone already.
+   * Watches the response of `owed` body bytes that `peer` is about to be sent, and keeps its
+   * file open meanwhile. `peer` is null when its connection is gone already.
    */
   watch(peer: Peer | null, file: OpenFile, owed: number, now: number): void {
     file.retain();
@@ -96,20 +87,20 @@ export class InFlight {
     reader.earlier = new Set([...reader.earlier].filter((one) => one !== streamed));
     streamed.readers.add(reader);
     reader.owed = Math.max(reader.owed, owed);
-    lookAgain(reader);
+    reader.connections.forget();
     if (this.#timer === undefined) this.#lookIn(LOOK_EVERY);
   }
 
-  /** A connection to `peer` is gone, and the response with it; the next look finds whether it has others. */
+  /** A connection to `peer` is gone, and its response with it. The next look finds whether it has others. */
   forget(peer: Peer | null): void {
     const reader = peer === null ? undefined : this.#readers.get(peerKey(peer));
-    if (reader !== undefined) lookAgain(reader);
+    reader?.connections.forget();
   }
 
   /**
-   * `peer` asks again: what its connection was sent before is over. Answers false, and
-   * ends the connection, when that can't have been complete: a file that shrank leaves a
-   * body owed, and no other answer may stand in its place.
+   * `peer` asks again, so the last response on its connection is over. When its file is
+   * shorter now, that body fell short: ends the connection and returns false, since the client
+   * would take the next answer for the rest of the body.
    */
   release(peer: Peer | null): boolean {
     const reader = peer === null ? undefined : this.#readers.get(peerKey(peer));
@@ -124,17 +115,16 @@ export class InFlight {
   }
 
   #askedAgain(reader: Reader): void {
-    const [connection, ...others] = reader.connections ?? [];
-    if (connection === undefined) {
+    const { connections } = reader;
+    if (!connections.count) {
       // If the next look finds one connection, it is the one that asks.
       reader.earlier = new Set(reader.streamed);
       reader.owed = 0;
-    } else if (others.length === 0) {
-      // Where nothing was read since, another connection from the same port asks.
-      const read = bytesRead(connection) ?? Infinity;
-      if (read > reader.read) this.#release(reader);
+    } else if (connections.count === 1 && connections.wereReadFrom()) {
+      // Otherwise the request came on another connection from the same port.
+      this.#release(reader);
     }
-    lookAgain(reader);
+    connections.forget();
   }
 
   #lookIn(milliseconds: number): void {
@@ -152,13 +142,13 @@ export class InFlight {
       }
       if (changed.size > 0) this.#end(changed);
     } catch (error) {
-      this.log(`Cannot look at the files in flight: ${String(error)}`);
+      this.#log(`Cannot look at the files in flight: ${String(error)}`);
     }
     if (this.#readers.size === 0) this.#timer = undefined;
     else this.#lookIn(Math.max(LOOK_EVERY, SHARE * (performance.now() - began)));
   }
 
-  /** A file that has only a new date gets a second look; one that can't be looked at counts as changed. */
+  /** A new date alone is no change before a second look; a file that can't be looked at counts as changed. */
   #isUnchanged(streamed: Streamed): boolean {
     try {
       const seen = streamed.watched.look();
@@ -182,47 +172,47 @@ export class InFlight {
 
   #report({ watched, readers }: Streamed, error: unknown): void {
     const { path } = watched.file;
-    this.log(`Cannot look at ${path} (${String(error)}); ending its downloads: ${readers.size}`);
+    this.#log(`Cannot look at ${path} (${String(error)}); ending its downloads: ${readers.size}`);
   }
 
   #releaseComplete(now: number): void {
     if (now >= this.#nextSearch) this.#find(this.#readers.values());
-    this.#turn ??= this.#readers.values();
-    for (let n = 0; n < ASKED_ABOUT; n++) {
-      const { value: reader, done } = this.#turn.next();
+    this.#unchecked ??= this.#readers.values();
+    for (let n = 0; n < CHECKED_AT_ONCE; n++) {
+      const { value: reader, done } = this.#unchecked.next();
       if (done === true) {
-        this.#turn = undefined;
+        this.#unchecked = undefined;
         return;
       }
-      if (isComplete(reader)) this.#release(reader);
+      if (reader.connections.haveAll(reader.owed)) this.#release(reader);
     }
   }
 
-  /** Finds the connections of those readers that have asked since theirs were found last. */
+  /** Finds the connections of those readers that have asked since theirs were last found. */
   #find(readers: Iterable<Reader>): void {
     const unknown = new Map<string, Reader>();
-    for (const reader of readers)
-      if (reader.connections === undefined) unknown.set(reader.key, reader);
+    for (const reader of readers) {
+      if (reader.connections.count === undefined) unknown.set(reader.key, reader);
+    }
     if (unknown.size === 0) return;
     const began = performance.now();
-    const found = findConnections(this.port(), unknown);
+    const found = findConnections(this.#port(), unknown);
     const ended = performance.now();
     this.#nextSearch = ended + SHARE * (ended - began);
     if (found === undefined) return;
     for (const [key, reader] of unknown) {
-      reader.connections = found.get(key) ?? [];
-      if (reader.connections.length === 1) this.#drop(reader, reader.earlier);
+      reader.connections.set(found.get(key) ?? []);
+      if (reader.connections.count === 1) this.#drop(reader, reader.earlier);
       reader.earlier = NOTHING;
-      reader.read = sum(reader.connections.map((one) => bytesRead(one) ?? 0));
     }
   }
 
-  /** Those whose connections can't be found for want of a descriptor stay, and the next look tries again. */
+  /** Ends the connections of readers. When no descriptor is left to find them, the next look tries again. */
   #end(readers: ReadonlySet<Reader>): void {
     this.#find(readers);
     for (const reader of readers) {
-      if (reader.connections === undefined) continue;
-      for (const connection of reader.connections) endConnection(connection);
+      if (reader.connections.count === undefined) continue;
+      reader.connections.end();
       this.#release(reader);
     }
   }
@@ -247,38 +237,6 @@ export class InFlight {
 const NOTHING: ReadonlySet<Streamed> = new Set();
 
 function newReader(key: string): Reader {
-  return {
-    key,
-    streamed: new Set(),
-    earlier: NOTHING,
-    owed: 0,
-    connections: undefined,
-    read: 0,
-    acknowledged: undefined,
-  };
-}
-
-function lookAgain(reader: Reader): void {
-  reader.connections = undefined;
-  reader.acknowledged = undefined;
-}
-
-/**
- * Whether everything was acknowledged at two looks and nothing was sent between them.
- * The runtime sends what it has left as soon as the kernel takes it, and so at least once
- * between two looks.
- */
-function isComplete(reader: Reader): boolean {
-  const { connections, acknowledged: before, owed } = reader;
-  if (connections === undefined) return false;
-  const open = connections.map(progressOf).filter((progress) => progress !== undefined);
-  if (open.length === 0) return true;
-  const acknowledged = sum(open.map((progress) => progress.acknowledged));
-  const isSending = open.some(({ sending }) => sending);
-  reader.acknowledged = isSending ? undefined : acknowledged;
-  return !isSending && acknowledged === before && acknowledged >= owed;
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
+  const connections = new ClientConnections();
+  return { key, connections, streamed: new Set(), earlier: NOTHING, owed: 0 };
 }

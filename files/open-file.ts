@@ -8,9 +8,8 @@ import { closeSync } from "node:fs";
 import { represent, type Representation } from "../http/representation.ts";
 import { DESCRIPTOR_LIMIT } from "../os/descriptors.ts";
 import { errorCode } from "../os/error-code.ts";
-import { type Identity, identityOf, realPathOf } from "./identity.ts";
+import { type Identity, identityOf, realPathOf, type Version } from "./identity.ts";
 import { Seen } from "./look.ts";
-import type { Version } from "./version.ts";
 
 /** An open regular file. Whoever is given one releases it once. */
 export class OpenFile implements Disposable {

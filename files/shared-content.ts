@@ -26,10 +26,13 @@ export function segmentsBelow(root: Root, path: string): readonly string[] | und
 }
 
 export class SharedContent {
-  constructor(
-    readonly root: Root,
-    readonly files: readonly SharedFile[],
-  ) {}
+  readonly #root: Root;
+  readonly #files: readonly SharedFile[];
+
+  constructor(root: Root, files: readonly SharedFile[]) {
+    this.#root = root;
+    this.#files = files;
+  }
 
   /**
    * The bytes of a window, which may cross files. Rejects with FileChanged when one of
@@ -39,7 +42,7 @@ export class SharedContent {
     const bytes = Buffer.allocUnsafe(end - start);
     let offset = 0;
     let filled = 0;
-    for (const shared of this.files) {
+    for (const shared of this.#files) {
       const { size } = shared.identity;
       const from = Math.max(start, offset);
       const to = Math.min(end, offset + size);
@@ -56,7 +59,7 @@ export class SharedContent {
 
   async #readFile(shared: SharedFile, window: Window, bytes: Buffer): Promise<void> {
     const { segments, identity } = shared;
-    using file = locate(this.root, { segments, trailingSlash: false });
+    using file = locate(this.#root, { segments, trailingSlash: false });
     if (file.kind !== "file" || !isSame("digests", file.identity, identity)) {
       throw new FileChanged();
     }

@@ -1,11 +1,11 @@
 /**
- * Every file below the root that a request could be answered with, by the policies
- * for names and links.
+ * Every file below the root that a request can be answered with, by the policies for
+ * names and links.
  *
- * A linked directory is entered unless it is one that the way there led through, and
- * links to directories in it are not: what is found stays in proportion to the tree,
- * however its links cross. `everyFileOnce` enters no directory that is found without
- * a link as well.
+ * A link to a directory is followed, but not one to a directory above it, and not one
+ * that stands below another followed link. So the number of files found stays in
+ * proportion to the tree, however its links cross. `everyFileOnce` also skips a linked
+ * directory that it reaches without a link, or has entered already.
  */
 
 import { type BigIntStats, lstatSync, readdirSync, realpathSync, statSync } from "node:fs";
@@ -17,64 +17,64 @@ import { isLinkAllowed, isNameServed, type Root } from "./locate.ts";
 export type Walked =
   | {
       readonly kind: "file";
-      /** By which a request finds it. */
+      /** The path by which a request finds it. */
       readonly path: string;
       readonly file: Identity;
     }
-  /** A directory that is about to be read, for those who count their steps. */
+  /** A directory that is read next. Callers that work in steps count it as one. */
   | { readonly kind: "directory"; readonly path: string }
-  /** An entry that is none of these, or isn't entered: a step, too. */
+  /** An entry that isn't served, or a directory below. Counts as a step, too. */
   | { readonly kind: "passed"; readonly path: string }
-  /** A place that can't be looked at, with the disk's code. */
+  /** A path that can't be read, with the code of the failure. */
   | { readonly kind: "unreadable"; readonly path: string; readonly code: string };
 
-/** A directory to be read, and how it was come to. */
+/** A directory that is still to be read, and the directories that led to it. */
 interface Way {
   readonly path: string;
-  /** The same without a link in it. */
+  /** The same path without a link in it. */
   readonly real: string;
   /** Device and inode. */
   readonly identity: string;
   readonly above: Way | undefined;
-  /** Whether a link led here. */
+  /** Whether a link is on the way from the start to here. */
   readonly linked: boolean;
 }
 
-/** Whether a directory that a link leads to is walked too. */
+/** Whether to enter the directory at this real path, to which a link leads. */
 type Enters = (real: string) => boolean;
 
 /**
- * Directory by directory, in the order of their names, from the root or a directory
- * below it on. What goes away meanwhile is left out.
+ * Walks the root, or a directory below it, directory by directory in the order of their
+ * names. Leaves out entries that are deleted meanwhile.
  */
 export function* walk(
   root: Root,
   path = root.path,
   enters: Enters = () => true,
 ): Generator<Walked> {
-  const start = look(root, path || sep);
+  const start = classify(root, path || sep);
   if (start.kind === "unreadable") yield start;
   if (start.kind !== "directory") return;
   const { identity, real } = start;
   const ways: Way[] = [{ path, real, identity, above: undefined, linked: false }];
   for (let way = ways.pop(); way !== undefined; way = ways.pop()) {
     yield { kind: "directory", path: way.path };
-    const found = read(way.path || sep);
-    if (!Array.isArray(found)) {
-      if (!GONE.has(found.code)) yield found;
+    const names = read(way.path || sep);
+    if (!Array.isArray(names)) {
+      if (!GONE.has(names.code)) yield names;
       continue;
     }
     const below: Way[] = [];
-    for (const name of found.filter((entry) => isNameServed(root, entry)).sort()) {
+    for (const name of names.filter((entry) => isNameServed(root, entry)).sort()) {
       const path = `${way.path}${sep}${name}`;
-      const seen = look(root, path, `${way.real}${sep}${name}`);
-      if (seen.kind === "file") {
-        yield { kind: "file", path, file: seen.file };
+      const found = classify(root, path, `${way.real}${sep}${name}`);
+      if (found.kind === "file") {
+        yield { kind: "file", path, file: found.file };
         continue;
       }
-      yield seen.kind === "unreadable" && !GONE.has(seen.code) ? seen : { kind: "passed", path };
-      if (seen.kind === "directory") {
-        const { identity, real, linked } = seen;
+      yield found.kind === "unreadable" && !GONE.has(found.code) ? found : { kind: "passed", path };
+      if (found.kind === "directory") {
+        const { identity, real, linked } = found;
         if (leadsThrough(way, identity) || (linked && (way.linked || !enters(real)))) continue;
         below.push({ path, real, identity, above: way, linked: way.linked || linked });
       }
@@ -83,7 +83,7 @@ export function* walk(
   }
 }
 
-/** The same for those who read each file once: a link to a file is another name of it, and is found. */
+/** Walks the root and enters each directory once. A file may come again under the name of a link to it. */
 export function everyFileOnce(root: Root): Generator<Walked> {
   const real = realPath(root.path);
   const entered = new Set<string>();
@@ -100,7 +100,8 @@ export function everyFileOnce(root: Root): Generator<Walked> {
   });
 }
 
-type Seen =
+/** What stands at a path. */
+type Found =
   | { readonly kind: "file"; readonly file: Identity }
   | {
       readonly kind: "directory";
@@ -108,15 +109,18 @@ type Seen =
       readonly identity: string;
       readonly linked: boolean;
     }
-  /** A device, say, or a link that the policy doesn't let be followed. */
+  /** Such as a device, or a link that the policy forbids to follow. */
   | { readonly kind: "unserved" }
   | Extract<Walked, { kind: "unreadable" }>;
 
-/** The codes of what isn't there: links to nowhere and to themselves are among it. */
+/** Codes of a path that leads to nothing, broken links and links in a circle included. */
 const GONE: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "ELOOP"]);
 
-/** `place` is where it really is when it is no link; undefined: that isn't known, nor whether the policy counts. */
-function look(root: Root, path: string, place?: string): Seen {
+/**
+ * `place` is the real path of an entry that is no link. Undefined for the start of a walk: its
+ * real path is looked up, and the policy for links doesn't apply to it.
+ */
+function classify(root: Root, path: string, place?: string): Found {
   try {
     const linked = place === undefined || lstatSync(path).isSymbolicLink();
     if (place !== undefined && linked && !isLinkAllowed(root, path)) return { kind: "unserved" };
@@ -137,7 +141,7 @@ function leadsThrough(way: Way, identity: string): boolean {
   return false;
 }
 
-/** Without a separator at its end, as a root has it. */
+/** The real path, with no separator at its end: "" for the root of the file system. */
 function realPath(path: string): string {
   const real = realpathSync.native(path || sep);
   return real === sep ? "" : real;

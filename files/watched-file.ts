@@ -7,10 +7,16 @@
  * samples of its bytes tell them apart.
  */
 
-import { fstatSync, readSync } from "node:fs";
+import { type BigIntStats, fstatSync, readSync } from "node:fs";
+import { factsOf, isSame, type Version } from "./identity.ts";
 import type { OpenFile } from "./open-file.ts";
 import { isResident, readResident } from "./page-cache.ts";
-import { isBeingWritten, isSameVersion, type Version, versionOf } from "./version.ts";
+
+/**
+ * Milliseconds since its last change within which a file counts as still being written:
+ * longer than a client that fetches pieces pauses between two of them.
+ */
+const BEING_WRITTEN = 60_000;
 
 /**
  * How many samples, and their bytes: the first at the beginning of the file, the last at its
@@ -61,6 +67,27 @@ export class WatchedFile {
   isShorter(): boolean {
     return Number(fstatSync(this.file.descriptor, { bigint: true }).size) < this.#version.size;
   }
+}
+
+function versionOf(stats: BigIntStats): Version {
+  const { size, modified, blocks } = factsOf(stats);
+  return { size, modified, blocks };
+}
+
+/** Whether a file was still being written at `now` (milliseconds). */
+function isBeingWritten({ modified }: Version, now: number): boolean {
+  return now - Number(modified / 1_000_000n) < BEING_WRITTEN;
+}
+
+/**
+ * Whether bytes read before and after belong together. A file that is still being written
+ * may grow or have its holes filled: the bytes that were there stay. Any other change, and
+ * every change of a file that had come to rest, makes another version.
+ */
+function isSameVersion(before: Version, after: Version, beingWritten: boolean): boolean {
+  if (isSame("read", before, after)) return true;
+  if (!beingWritten || after.size < before.size) return false;
+  return after.size > before.size || after.blocks > before.blocks;
 }
 
 function takeSamples(file: OpenFile): Sample[] {

@@ -332,7 +332,7 @@ describe("planNowhere", () => {
       line(307, "See /data/\n", { location: "/data/" }),
     ],
     ["a malformed path", { kind: "malformed", reason: "Why" }, line(400, "Why\n")],
-    ["a path outside the prefix", { kind: "elsewhere" }, line(404, "There is no such file here\n")],
+    ["a path outside the prefix", { kind: "outside" }, line(404, "There is no such file here\n")],
     [
       "a path with nothing there",
       { kind: "path", segments: ["secret"], trailingSlash: false, query: "" },

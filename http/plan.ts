@@ -95,7 +95,7 @@ export function planNowhere(target: Target, prefix: string): Plan {
       return redirect(307, prefix);
     case "malformed":
       return refuse(400, target.reason);
-    case "elsewhere":
+    case "outside":
     case "path":
       return NOT_FOUND;
   }

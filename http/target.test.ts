@@ -19,7 +19,7 @@ function asked(query: string): Target {
 }
 
 const ROOT: Target = { kind: "root" };
-const ELSEWHERE: Target = { kind: "elsewhere" };
+const OUTSIDE: Target = { kind: "outside" };
 const NO_NAME: Target = {
   kind: "malformed",
   reason: "The path has a name that no file can have",
@@ -42,20 +42,20 @@ describe("parseTarget below /data/", () => {
     ["https", "https://host/data/a", file("a")],
     ["the root", "http://host/", ROOT],
     ["the root with a query", "http://host/?x", ROOT],
-    ["another path", "http://host/other/a", ELSEWHERE],
-    ["a path that begins like the prefix", "http://host/database/a", ELSEWHERE],
-    ["a path that the prefix begins with", "http://host/dat", ELSEWHERE],
-    ["the prefix in capitals", "http://host/DATA/a", ELSEWHERE],
-    ["the prefix further down", "http://host/x/data/a", ELSEWHERE],
-    ["no path", "http://host", ELSEWHERE],
-    ["empty", "", ELSEWHERE],
-    ["the asterisk of OPTIONS", "*", ELSEWHERE],
-    ["an authority alone", "host:80", ELSEWHERE],
+    ["another path", "http://host/other/a", OUTSIDE],
+    ["a path that begins like the prefix", "http://host/database/a", OUTSIDE],
+    ["a path that the prefix begins with", "http://host/dat", OUTSIDE],
+    ["the prefix in capitals", "http://host/DATA/a", OUTSIDE],
+    ["the prefix further down", "http://host/x/data/a", OUTSIDE],
+    ["no path", "http://host", OUTSIDE],
+    ["empty", "", OUTSIDE],
+    ["the asterisk of OPTIONS", "*", OUTSIDE],
+    ["an authority alone", "host:80", OUTSIDE],
     // Slashes
     ["two slashes within", "http://host/data/a//b", file("a", "b")],
     ["two slashes behind the prefix", "http://host/data//a", file("a")],
     ["many slashes at the end", "http://host/data/a///", directory("a")],
-    ["two slashes in front", "http://host//data/a", ELSEWHERE],
+    ["two slashes in front", "http://host//data/a", OUTSIDE],
     // Escapes
     ["a space", "http://host/data/a%20b", file("a b")],
     ["UTF-8", "http://host/data/%C3%A4%e2%82%ac", file("ä€")],
@@ -121,7 +121,7 @@ describe("parseTarget below /data/", () => {
     ["a bare directory", "/data/a/", directory("a")],
     ["a bare prefix without its slash", "/data", file()],
     ["the bare root", "/", ROOT],
-    ["a bare path elsewhere", "/other", ELSEWHERE],
+    ["a bare path elsewhere", "/other", OUTSIDE],
     ["a bare path with a query", "/data/a?download", asked("?download")],
     ["a bare path with a URL as its query", "/data/a?http://host/b", asked("?http://host/b")],
     ["a bare path with a fragment", "/data/a#b", file("a")],
@@ -129,17 +129,17 @@ describe("parseTarget below /data/", () => {
     ["bare, a single dot", "/data/./a", file("a")],
     ["bare, dots that stay below", "/data/x/../a", file("a")],
     ["bare, dots that leave and return", "/data/../data/a", file("a")],
-    ["bare, dots that leave", "/data/../a", ELSEWHERE],
+    ["bare, dots that leave", "/data/../a", OUTSIDE],
     ["bare, dots that lead to the root", "/data/..", ROOT],
-    ["bare, more dots than names", "/data/../../../etc/passwd", ELSEWHERE],
-    ["bare, encoded dots that leave", "/data/%2e%2e/a", ELSEWHERE],
+    ["bare, more dots than names", "/data/../../../etc/passwd", OUTSIDE],
+    ["bare, encoded dots that leave", "/data/%2e%2e/a", OUTSIDE],
     ["bare, dots at the end", "/data/a/..", directory()],
-    ["bare, backslashes that leave", "/data/..\\..\\a", ELSEWHERE],
+    ["bare, backslashes that leave", "/data/..\\..\\a", OUTSIDE],
     ["bare, dots with an encoded slash", "/data/..%2f..%2fa", NO_NAME],
     ["bare, NUL", "/data/%00", NO_NAME],
     ["bare, an overlong dot", "/data/%c0%ae%c0%ae/a", NO_UTF_8],
-    ["bare, two slashes name no host", "//data/a", ELSEWHERE],
-    ["bare, what looks like a host", "//host/data/a", ELSEWHERE],
+    ["bare, two slashes name no host", "//data/a", OUTSIDE],
+    ["bare, what looks like a host", "//host/data/a", OUTSIDE],
     ["bare, two slashes within", "/data//a", file("a")],
   ])("%s: %s", (_why, url, expected) => {
     expect(parseTarget(url, "/data/")).toEqual(expected);
@@ -170,7 +170,7 @@ describe("parseTarget below other prefixes", () => {
       "http://host/a/b?x",
       { kind: "path", segments: [], trailingSlash: false, query: "?x" },
     ],
-    ["two names: only the first", "/a/b/", "http://host/a/", ELSEWHERE],
+    ["two names: only the first", "/a/b/", "http://host/a/", OUTSIDE],
     ["two names: the root", "/a/b/", "http://host/", ROOT],
   ])("%s", (_why, prefix, url, expected) => {
     expect(parseTarget(url, prefix)).toEqual(expected);

@@ -10,7 +10,7 @@
 export type Target =
   | PathTarget
   | { readonly kind: "root" }
-  | { readonly kind: "elsewhere" }
+  | { readonly kind: "outside" }
   | { readonly kind: "malformed"; readonly reason: string };
 
 /** A path below the prefix. */
@@ -32,7 +32,7 @@ export function parseTarget(url: string, prefix: string): Target {
   if (path === prefix.slice(0, -1)) {
     return { kind: "path", segments: [], trailingSlash: false, query };
   }
-  if (!path.startsWith(prefix)) return { kind: "elsewhere" };
+  if (!path.startsWith(prefix)) return { kind: "outside" };
 
   const segments: string[] = [];
   for (const encoded of path.slice(prefix.length).split("/")) {

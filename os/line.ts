@@ -1,8 +1,8 @@
 /**
  * Questions from one process to another, and the answers back, over a channel that
- * carries messages. A question has one answer; before it come any number of messages of
- * progress. The asker may withdraw it. Every question is settled: by its answer, or by
- * {@link NoAnswer} when the other end is gone, takes too long or has too much to do.
+ * carries messages. A question has one answer; any number of progress messages may come
+ * before it. The asker may withdraw a question. Every question is settled: by its answer,
+ * or by {@link NoAnswer} when the other end is gone, takes too long or has too much to do.
  *
  *     asker → answerer   ask, withdraw
  *     answerer → asker   progress, then answer or no-answer
@@ -10,7 +10,7 @@
 
 import { errorCode } from "./error-code.ts";
 
-/** What can be asked on a line, by name: typed here, once for both ends. */
+/** The questions of a line by name, with the types of question, answer and progress for both ends. */
 export type Topics = Readonly<Record<string, Topic>>;
 
 interface Topic {
@@ -26,7 +26,7 @@ export type ToAnswerer =
       readonly topic: string;
       readonly question: unknown;
     }
-  /** Nobody waits for the answer any more. One is sent nevertheless: the asker counts them. */
+  /** The asker stopped waiting. An answer is sent all the same: the asker counts open questions by it. */
   | { readonly kind: "withdraw"; readonly id: number };
 
 export type ToAsker =
@@ -40,12 +40,12 @@ export type ToAsker =
       readonly code: string | undefined;
     };
 
-/** There is no answer for now; asking again later makes sense. */
+/** The other process gave no answer. Asking again later may succeed. */
 export class NoAnswer extends Error {}
 
 export interface AskOptions<Progress> {
   readonly progress?: (progress: Progress) => void;
-  /** Aborted when nobody waits for the answer any more. */
+  /** Aborting it withdraws the question. */
   readonly signal?: AbortSignal;
   /** Milliseconds to wait for the answer. */
   readonly limit?: number;
@@ -58,33 +58,33 @@ interface Waiting {
   readonly progress: ((progress: never) => void) | undefined;
 }
 
-/** Questions without an answer: more than this many are not sent. */
+/** Open questions; with this many, a further one is not sent. */
 const MOST = 4_096;
 
 /** The end that asks. */
-export class Asker<Asked extends Topics> {
+export class Asker<T extends Topics> {
   readonly #send: (message: ToAnswerer) => void;
   readonly #most: number;
-  /** By id; undefined once the asker has stopped waiting: the other end still has the question. */
+  /** Open questions by id; undefined for a withdrawn one, which the other end hasn't answered yet. */
   readonly #waiting = new Map<number, Waiting | undefined>();
   #asked = 0;
 
-  /** `send` throws when nobody is there to hear. */
+  /** `send` throws when the other end is gone. */
   constructor(send: (message: ToAnswerer) => void, most = MOST) {
     this.#send = send;
     this.#most = most;
   }
 
-  /** Questions that the other end has and hasn't answered. */
+  /** Questions that were sent and have no answer yet, withdrawn ones included. */
   get size(): number {
     return this.#waiting.size;
   }
 
-  ask<Name extends keyof Asked & string>(
+  ask<Name extends keyof T & string>(
     topic: Name,
-    question: Asked[Name]["question"],
-    options: AskOptions<Asked[Name]["progress"]> = {},
-  ): Promise<Asked[Name]["answer"]> {
+    question: T[Name]["question"],
+    options: AskOptions<T[Name]["progress"]> = {},
+  ): Promise<T[Name]["answer"]> {
     if (options.signal?.aborted) return Promise.reject(options.signal.reason);
     if (this.#waiting.size >= this.#most) {
       return Promise.reject(new NoAnswer("Too many questions wait for an answer"));
@@ -101,7 +101,7 @@ export class Asker<Asked extends Topics> {
     return promise;
   }
 
-  /** Messages about nothing that waits come late or twice, and are ignored. */
+  /** Takes a message of the other end. One about a question that isn't open is ignored. */
   hear(message: ToAsker): void {
     const waiting = this.#waiting.get(message.id);
     switch (message.kind) {
@@ -121,7 +121,7 @@ export class Asker<Asked extends Topics> {
     }
   }
 
-  /** The other end is gone: there will be no answers to what was asked so far. */
+  /** The other end is gone: every open question fails. */
   close(reason: string): void {
     const all = [...this.#waiting.values()];
     this.#waiting.clear();
@@ -158,28 +158,30 @@ export class Asker<Asked extends Topics> {
   }
 }
 
-/** How one question is answered: `signal` is aborted when it is withdrawn. */
-export interface Exchange<Progress> {
+/** What the answerer of one question is given besides the question. */
+export interface AnswerContext<Progress> {
+  /** Sends a progress message to the asker. */
   readonly progress: (progress: Progress) => void;
+  /** Aborted when the asker withdraws the question, or is gone. */
   readonly signal: AbortSignal;
 }
 
 /** A function for every topic. */
-export type Answers<Asked extends Topics> = {
-  readonly [Name in keyof Asked]: (
-    question: Asked[Name]["question"],
-    exchange: Exchange<Asked[Name]["progress"]>,
-  ) => Asked[Name]["answer"] | Promise<Asked[Name]["answer"]>;
+export type Answers<T extends Topics> = {
+  readonly [Name in keyof T]: (
+    question: T[Name]["question"],
+    context: AnswerContext<T[Name]["progress"]>,
+  ) => T[Name]["answer"] | Promise<T[Name]["answer"]>;
 };
 
 /** The end that answers. */
-export class Answerer<Asked extends Topics> {
-  readonly #answers: Answers<Asked>;
+export class Answerer<T extends Topics> {
+  readonly #answers: Answers<T>;
   readonly #send: (message: ToAsker) => void;
   readonly #open = new Map<number, AbortController>();
 
-  /** `send` throws when nobody is there to hear, or when a message can't be sent. */
-  constructor(answers: Answers<Asked>, send: (message: ToAsker) => void) {
+  /** `send` throws when the asker is gone, or when a message can't be serialized. */
+  constructor(answers: Answers<T>, send: (message: ToAsker) => void) {
     this.#answers = answers;
     this.#send = send;
   }
@@ -193,7 +195,7 @@ export class Answerer<Asked extends Topics> {
     }
   }
 
-  /** The asker is gone: what it asked is withdrawn. */
+  /** The asker is gone: all its questions are withdrawn. */
   close(): void {
     for (const controller of this.#open.values()) controller.abort();
   }
@@ -205,10 +207,10 @@ export class Answerer<Asked extends Topics> {
     try {
       if (!Object.hasOwn(this.#answers, topic)) throw new Error(`Nobody here answers "${topic}"`);
       const answer = this.#answers[topic];
-      const exchange = { progress, signal: controller.signal };
-      this.#send({ kind: "answer", id, answer: await answer?.(question, exchange) });
+      const context = { progress, signal: controller.signal };
+      this.#send({ kind: "answer", id, answer: await answer?.(question, context) });
     } catch (error) {
-      // Either there is no answer, or it can't be sent; then this can be.
+      // Answering failed, or the answer can't be serialized. This message can.
       const reason = error instanceof Error ? error.message : String(error);
       this.#tell({ kind: "no-answer", id, reason, code: errorCode(error) });
     } finally {

@@ -2,12 +2,12 @@
 
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
 import { errorCode } from "../os/error-code.ts";
-import { type Log, visible } from "./log.ts";
+import { escapeUnprintable, type Log } from "./log.ts";
 import type { Options } from "./options.ts";
 import { VERSION } from "./version.ts";
 
 /** How requests are answered, and what is said when the runtime fails to send an answer. */
-export interface Answers {
+export interface Handlers {
   fetch(request: Request, server: Bun.Server<undefined>): Response | Promise<Response>;
   error(error: Error): Response;
 }
@@ -21,11 +21,11 @@ const LONGEST_BODY = 64 * 1024;
 /** Opens the port, alone or to `share` it with other processes. Throws with one line for the operator when that can't be done. */
 export function listen(
   { host, port }: Pick<Options, "host" | "port">,
-  answers: Answers,
+  handlers: Handlers,
   share: boolean,
 ): Bun.Server<undefined> {
   const options = {
-    ...{ ...answers, port, reusePort: share, idleTimeout: IDLE, development: false },
+    ...{ ...handlers, port, reusePort: share, idleTimeout: IDLE, development: false },
     maxRequestBodySize: LONGEST_BODY,
   };
   try {
@@ -82,7 +82,7 @@ const FAILURES: Readonly<Record<string, string>> = {
 
 /** Finds out whether the port can be had, and which it is when any will do. */
 export async function reservePort(options: Pick<Options, "host" | "port">): Promise<number> {
-  const nobody: Answers = {
+  const nobody: Handlers = {
     fetch: () => Response.error(),
     error: () => Response.error(),
   };
@@ -98,7 +98,7 @@ export function banner({ directory, host, prefix }: Options, port: number): stri
     const authority = address.includes(":") ? `[${address}]` : address;
     return `  http://${authority}:${port}${prefix}`;
   });
-  return [`${VERSION} serves ${visible(directory)} at`, ...lines, ""].join("\n");
+  return [`${VERSION} serves ${escapeUnprintable(directory)} at`, ...lines, ""].join("\n");
 }
 
 function addresses(host: string | undefined): string[] {

@@ -1,7 +1,7 @@
 /** What of a line reaches a terminal, and what becomes of lines that nobody reads. */
 
 import { expect, test } from "bun:test";
-import { Bounded, visible } from "./log.ts";
+import { Bounded, escapeUnprintable } from "./log.ts";
 
 // [why, what is logged, what is seen]
 test.each<[string, string, string]>([
@@ -21,7 +21,7 @@ test.each<[string, string, string]>([
   ["a tag", "a\u{e0041}b", String.raw`a\u{e0041}b`],
   ["half of a pair", "a\ud83db\udc4d", String.raw`a\ud83db\udc4d`],
 ])("%s", (_why, line, seen) => {
-  expect(visible(line)).toBe(seen);
+  expect(escapeUnprintable(line)).toBe(seen);
 });
 
 test("a stream that isn't read holds a bounded amount, and says what it lost when it is", () => {

@@ -10,7 +10,7 @@ import { MISTAKE } from "../os/exit-code.ts";
 export type Log = (line: string) => void;
 
 /** One line, whatever is in it. */
-export const log: Log = (line) => print(`rangesrv: ${visible(line)}\n`);
+export const log: Log = (line) => print(`rangesrv: ${escapeUnprintable(line)}\n`);
 
 /** Writes to stderr as it is: the banner, and a bar that is redrawn on a terminal. */
 export function print(text: string): void {
@@ -30,12 +30,12 @@ export function fail(reason: string): never {
 }
 
 /** Control and format characters (escape sequences, writing directions), separators, halves of pairs. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 const SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
 /** `a\x1b[31mb` where an escape character was between `a` and `[`. */
-export function visible(text: string): string {
-  return text.replaceAll(UNSEEN, (character) => SHORT[character] ?? escaped(character));
+export function escapeUnprintable(text: string): string {
+  return text.replaceAll(UNPRINTABLE, (character) => SHORT[character] ?? escaped(character));
 }
 
 function escaped(character: string): string {
@@ -52,7 +52,12 @@ export class Bounded {
   #waiting = 0;
   #lost = 0;
 
-  constructor(readonly put: (text: string, taken: () => void) => void) {}
+  readonly #stream: (text: string, taken: () => void) => void;
+
+  /** `stream` takes a text, and calls `taken` once it is written. */
+  constructor(stream: (text: string, taken: () => void) => void) {
+    this.#stream = stream;
+  }
 
   write(text: string): void {
     if (this.#waiting + text.length > MOST_WAITING) {
@@ -69,7 +74,7 @@ export class Bounded {
 
   #put(text: string): void {
     this.#waiting += text.length;
-    this.put(text, () => (this.#waiting -= text.length));
+    this.#stream(text, () => (this.#waiting -= text.length));
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * A process that serves at a port which it shares, as its supervisor sees fit
- * (workers.ts). It ends when it is told to, and when its supervisor is gone.
+ * (supervisor.ts). It ends when it is told to, and when its supervisor is gone.
  *
  *     supervisor → worker   exclude  send the listener at this index nothing new (any worker can)
  *                           close    accept what waits, send connections away, then drain
@@ -10,7 +10,7 @@
  *                           closed   no longer listening
  *                           ask      what the supervisor alone knows
  */
-import { startedAs } from "../os/itself.ts";
+import { startedAs } from "../os/child-process.ts";
 import { Asker, NoAnswer, type ToAnswerer, type ToAsker, type Topics } from "../os/line.ts";
 import { excludeListener, excludeNoListener } from "../os/listeners.ts";
 import { drain } from "./shutdown.ts";
@@ -41,7 +41,7 @@ export function workerPort(): number | undefined {
 }
 
 /** A worker's line to its supervisor. */
-export function lineToSupervisor<Asked extends Topics>(): Asker<Asked> {
+export function lineToSupervisor<T extends Topics>(): Asker<T> {
   return new Asker((message) => {
     if (!process.connected) throw new NoAnswer(GONE);
     process.send?.(message);
@@ -59,10 +59,10 @@ export interface LastCalls {
  * Makes this process, which listens already, a worker. It drains when it is told to
  * and when its supervisor is gone; a signal to the whole group tells it once.
  */
-export function obeySupervisor<Asked extends Topics>(
+export function obeySupervisor<T extends Topics>(
   server: Bun.Server<undefined>,
   lastCalls: LastCalls,
-  line: Asker<Asked>,
+  line: Asker<T>,
   grace: number,
 ): void {
   let draining = false;

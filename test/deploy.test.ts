@@ -3,7 +3,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { boundsFor } from "../service/capacity.ts";
+import { boundsFor } from "../service/connection-limit.ts";
 import { binary } from "./binary.ts";
 import { run, testWith } from "./clients.ts";
 import { temporaryDirectory } from "./site.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { type Bounds, boundsFor, judge, type Verdict } from "./capacity.ts";
+import { type Bounds, boundsFor, judge, type Verdict } from "./connection-limit.ts";
 
 function bounds(connections: number, descriptors: number): Bounds {
   return { connections, descriptors };

@@ -1,15 +1,14 @@
 /**
  * How many connections this process takes, and what it does when there are more. The
- * runtime accepts whatever comes, and when no descriptor is left it tries again without
- * end. So the process counts its descriptors, keeps some in reserve, and when it has as
- * many connections as it takes
+ * runtime accepts every connection, and retries in a busy loop when no descriptor is left.
+ * So the process counts its descriptors, keeps some in reserve, and at the limit
  *
- * - the kernel drops what new clients send, who then try again by themselves;
- * - connections that are idle are closed, those first that have been so the longest. One
- *   that was never answered is sent a 503: half a request, say.
+ * - has the kernel drop what new clients send, who then try again by themselves;
+ * - closes idle connections, the longest idle first. One that was never answered, with half
+ *   a request, say, is sent a 503.
  *
- * Connections that are being sent something are left alone. Linux only; elsewhere
- * nothing here has an effect.
+ * Connections with a response on its way are left alone. Linux only; elsewhere nothing
+ * here has an effect.
  */
 
 import {
@@ -28,41 +27,41 @@ import {
 import { admitConnections, keepConnectionsOut } from "../os/listeners.ts";
 import type { Log } from "./log.ts";
 
-/** Connections where descriptors allow more: a thousand clients with 16 each, 16 MiB idle. */
-const MOST_CONNECTIONS = 16_384;
-/** Descriptors of a process that serves nobody. */
+/** Connections unless the operator says another number: 1000 clients with 16 each take 16 MiB idle. */
+const DEFAULT_CONNECTIONS = 16_384;
+/** Descriptors of a process without connections. */
 const OWN = 32;
-/** The seeder's peers, where descriptors allow. */
+/** Connections of the seeder, where descriptors allow. */
 const MOST_PEERS = 2000;
 
-/** From how many on there are too many. */
+/** How many may be open, or are. */
 export interface Bounds {
   readonly connections: number;
-  /** Of all descriptors, whatever they are of. */
+  /** Of all kinds. */
   readonly descriptors: number;
 }
 
-/** What may be open when the process may have `limit` descriptors, and `wanted` connections are asked for. */
+/** What may be open in a process that may have `limit` descriptors; `wanted` is the operator's number. */
 export function boundsFor(limit: number, wanted: number | undefined): Bounds {
   const reserved = reservedOf(limit);
   const possible = Math.max(1, limit - reserved - OWN);
-  const connections = Math.min(wanted ?? MOST_CONNECTIONS, possible);
+  const connections = Math.min(wanted ?? DEFAULT_CONNECTIONS, possible);
   return { connections, descriptors: limit - reserved };
 }
 
-/** Connections of the seeder: an eighth of the descriptors at most. */
+/** Connections of the seeder: at most an eighth of the descriptors. */
 export const MOST_SEEDED = Math.min(MOST_PEERS, (DESCRIPTOR_LIMIT ?? Infinity) / 8);
 
-/** What is to be done about the connections that there are. */
+/** What to do about the open connections. */
 export interface Verdict {
   readonly isFull: boolean;
-  /** How many should be closed. */
+  /** How many to close. */
   readonly excess: number;
   /** Whether descriptors are running out. */
   readonly isUrgent: boolean;
 }
 
-/** Once it is full, it is so until a sixteenth is free again. */
+/** A full process stays full until a sixteenth is free again. */
 export function judge(open: Bounds, most: Bounds, wasFull: boolean): Verdict {
   const enough = { connections: below(most.connections), descriptors: below(most.descriptors) };
   const isUrgent = open.descriptors >= most.descriptors;
@@ -76,8 +75,8 @@ export function judge(open: Bounds, most: Bounds, wasFull: boolean): Verdict {
 }
 
 /**
- * Milliseconds after which a connection is idle. Between two requests, and between two
- * writes of a download, it isn't; one that was never answered has neither.
+ * Milliseconds after which a connection counts as idle: longer than the pause between two
+ * requests or two writes of a download. One that was never answered has no such pauses.
  */
 function patience({ acknowledged }: Progress, isUrgent: boolean): number {
   if (!isUrgent) return 1_000;
@@ -91,9 +90,9 @@ function below(most: number): number {
 /** Milliseconds between two looks: with plenty of room, and with little. */
 const SELDOM = 100;
 const OFTEN = 10;
-/** Looking at every connection in vain takes its time; it may have one part in this many of it all. */
+/** Looks that close nothing take at most one part in this many of the process's time. */
 const SHARE = 50;
-/** Milliseconds between two times that the operator is told. */
+/** Milliseconds between two lines in the log. */
 const TELL_EVERY = 60_000;
 
 /** Begins to watch over the connections to `port`, to the end of the process. */
@@ -104,41 +103,45 @@ export function limitConnections(port: number, wanted: number | undefined, log: 
     log(`${DESCRIPTOR_LIMIT} descriptors allow ${most.connections} connections, not ${wanted}`);
   }
   reserveDescriptor();
-  new Capacity(port, most, log).begin();
+  new ConnectionLimit(port, most, log).enforce();
 }
 
-class Capacity {
+class ConnectionLimit {
+  readonly #port: number;
+  readonly #most: Bounds;
+  readonly #log: Log;
   #isFull = false;
   #told = -Infinity;
   #isTold = false;
   #dismissed = 0;
 
-  constructor(
-    readonly port: number,
-    readonly most: Bounds,
-    readonly log: Log,
-  ) {}
-
-  begin(): void {
-    const began = performance.now();
-    const before = this.#dismissed;
-    const next = this.#look();
-    // What waits to be accepted takes the places of those that were closed.
-    const isUseful = this.#dismissed > before;
-    const took = isUseful ? 0 : performance.now() - began;
-    setTimeout(() => this.begin(), Math.max(next, SHARE * took)).unref();
+  constructor(port: number, most: Bounds, log: Log) {
+    this.#port = port;
+    this.#most = most;
+    this.#log = log;
   }
 
-  /** Answers with the milliseconds until the next look. */
-  #look(): number {
+  /** Enforces the limit now and again and again. */
+  enforce(): void {
+    const began = performance.now();
+    const before = this.#dismissed;
+    const next = this.#enforceOnce();
+    // Connections that wait to be accepted take the places of those that were closed.
+    const isUseful = this.#dismissed > before;
+    const took = isUseful ? 0 : performance.now() - began;
+    setTimeout(() => this.enforce(), Math.max(next, SHARE * took)).unref();
+  }
+
+  /** Returns the milliseconds until the next look. */
+  #enforceOnce(): number {
     const descriptors = countDescriptors() ?? 0;
-    const most = Math.min(this.most.connections, this.most.descriptors);
+    const most = Math.min(this.#most.connections, this.#most.descriptors);
     // There aren't more connections than descriptors.
     if (descriptors < most && !this.#isFull) return descriptors < most / 2 ? SELDOM : OFTEN;
-    const connections = listConnections(this.port);
+    const connections = listConnections(this.#port);
     if (connections === undefined) return OFTEN;
     const open = { connections: connections.length, descriptors };
-    const { isFull, excess, isUrgent } = judge(open, this.most, this.#isFull);
+    const { isFull, excess, isUrgent } = judge(open, this.#most, this.#isFull);
     if (isFull && !this.#isFull) this.#close(open);
     if (excess > 0) this.#dismiss(connections, excess, isUrgent);
     if (!isFull && this.#isFull) this.#reopen();
@@ -147,21 +150,21 @@ class Capacity {
 
   #close({ connections, descriptors }: Bounds): void {
     this.#isFull = true;
-    keepConnectionsOut(this.port);
+    keepConnectionsOut(this.#port);
     const now = performance.now();
     this.#isTold = now - this.#told > TELL_EVERY;
     if (!this.#isTold) return;
     this.#told = now;
-    this.log(
-      `full: ${connections} connections (--max-connections ${this.most.connections}), ` +
+    this.#log(
+      `full: ${connections} connections (--max-connections ${this.#most.connections}), ` +
         `${descriptors} descriptors (of ${DESCRIPTOR_LIMIT}); new clients wait, idle ones are closed`,
     );
   }
 
   #reopen(): void {
     this.#isFull = false;
-    admitConnections(this.port);
-    if (this.#isTold) this.log(`no longer full; ${this.#dismissed} idle connections were closed`);
+    admitConnections(this.#port);
+    if (this.#isTold) this.#log(`no longer full; ${this.#dismissed} idle connections were closed`);
     this.#dismissed = 0;
   }
 

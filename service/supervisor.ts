@@ -5,8 +5,8 @@
  */
 
 import { availableParallelism } from "node:os";
+import { environmentFor, thisProgram } from "../os/child-process.ts";
 import { INTERRUPTED, MISTAKE } from "../os/exit-code.ts";
-import { environmentFor, thisProgram } from "../os/itself.ts";
 import { Answerer, type Answers, type Topics } from "../os/line.ts";
 import type { Log } from "./log.ts";
 import { Signals } from "./shutdown.ts";
@@ -45,7 +45,7 @@ interface Worker {
   leaving: boolean;
 }
 
-export interface SupervisorOptions<Asked extends Topics> {
+export interface SupervisorOptions<T extends Topics> {
   readonly port: number;
   readonly count: number;
   /** Seconds that responses in flight have to finish. */
@@ -55,7 +55,7 @@ export interface SupervisorOptions<Asked extends Topics> {
   /** For what is going on. */
   readonly tell: Log;
   /** Answers what workers ask. */
-  readonly answers: Answers<Asked>;
+  readonly answers: Answers<T>;
   /** This program again; another command, time and end are for tests. */
   readonly command?: readonly string[];
   readonly listensWithin?: number;
@@ -74,8 +74,8 @@ class EndedEarly extends Error {
 }
 
 /** Keeps `count` workers serving on `port` until a signal ends them all. */
-export class Supervisor<Asked extends Topics> {
-  readonly #options: SupervisorOptions<Asked>;
+export class Supervisor<T extends Topics> {
+  readonly #options: SupervisorOptions<T>;
   /** In the order in which the kernel has their listeners. */
   readonly #listening: Worker[] = [];
   readonly #running = new Set<Worker>();
@@ -85,7 +85,7 @@ export class Supervisor<Asked extends Topics> {
   /** Whether a rolling restart may begin. */
   #settled = false;
 
-  constructor(options: SupervisorOptions<Asked>) {
+  constructor(options: SupervisorOptions<T>) {
     this.#options = options;
   }
 

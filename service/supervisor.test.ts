@@ -1,7 +1,7 @@
 /** A supervisor whose workers never get so far as to listen. */
 
 import { expect, test } from "bun:test";
-import { Supervisor } from "./workers.ts";
+import { Supervisor } from "./supervisor.ts";
 
 /** A supervisor of one worker that is `command`, what it logged, and how it ended. */
 function supervise(command: readonly string[], listensWithin?: number) {
