@@ -16,7 +16,7 @@ import { isHost } from "./http/host.ts";
 import { NO_SUCH_HOST, plan, planMethod, planNowhere, planSlash } from "./http/plan.ts";
 import { hasParameter, parseTarget, type Target } from "./http/target.ts";
 import { limitConnections, MOST_SEEDED } from "./service/connection-limit.ts";
-import { banner, listen, listenToPeers, reservePort } from "./service/listen.ts";
+import { banner, type Handlers, listen, listenToPeers, reservePort } from "./service/listen.ts";
 import { fail, type Log, log, print, printAnswer } from "./service/log.ts";
 import { type Options, parseCommandLine, USAGE } from "./service/options.ts";
 import { stopOnSignals } from "./service/shutdown.ts";
@@ -157,59 +157,62 @@ async function main(args: readonly string[]): Promise<void> {
   }
 }
 
-/** What one listener needs to know. */
-type SiteOptions = Pick<
-  Options,
-  | "directory"
-  | "dotfiles"
-  | "symlinks"
-  | "host"
-  | "port"
-  | "prefix"
-  | "url"
-  | "mirrors"
-  | "negotiate"
->;
-
-/**
- * Answers at the port that the options name. Throws with one line for the operator.
- * Without `lastCalls` this process listens alone.
- */
-function open(
-  root: Root,
-  options: SiteOptions,
-  log: Log,
-  desk: SwarmDesk,
-  lastCalls?: LastCalls,
-): Listening {
-  const { prefix, url, mirrors, negotiate } = options;
-  const swarm = new SwarmAnswers({ desk, root, url, mirrors, negotiate });
-  const site: Site = {
-    ...{ root, prefix, swarm, log },
-    inFlight: new InFlight(() => server.port ?? 0, log),
-    lastCalls: lastCalls ?? { called: false },
-  };
-  const server = listen(
-    options,
-    {
-      fetch: (request, listener) => serve(site, request, listener),
-      // The runtime opens a streamed file itself, and may fail to.
-      error: (error) => answerFailure(site, error, { request: UNKNOWN, now: Date.now() }),
-    },
-    lastCalls !== undefined,
-  );
-  return { server, site };
+/** One process that serves alone, a supervisor with its workers, or one of the workers. */
+async function start(options: Options): Promise<void> {
+  const tell: Log = options.quiet ? () => {} : log;
+  const root = openRoot(options.directory, options);
+  const sharedPort = workerPort();
+  if (sharedPort !== undefined) return startWorker(root, { ...options, port: sharedPort });
+  const count = countWorkers(options.workers);
+  const port =
+    count === 1
+      ? startAlone(root, options, tell)
+      : await startSupervisor(root, options, count, tell);
+  if (port !== undefined && !options.quiet) print(banner(options, port));
 }
 
-/** What answers, and where. */
+/** Serves at the port that the supervisor shares with this process, and does as it says. */
+function startWorker(root: Root, options: Options): void {
+  const line = lineToSupervisor<DeskTopics>();
+  const lastCalls = { called: false };
+  const { server } = open(root, options, log, new RemoteDesk(line), lastCalls);
+  limitConnections(options.port, options.maxConnections, log);
+  obeySupervisor(server, lastCalls, line, options.grace);
+}
+
+/** Does everything in this process. Returns the port. */
+function startAlone(root: Root, options: Options, tell: Log): number {
+  const { server } = openAlone(root, options, log, tell);
+  const port = server.port ?? options.port;
+  limitConnections(port, options.maxConnections, log);
+  stopOnSignals(server, options.grace, tell);
+  return port;
+}
+
+/** Returns the port when all workers listen; undefined when a signal came before. */
+async function startSupervisor(
+  root: Root,
+  options: Options,
+  count: number,
+  tell: Log,
+): Promise<number | undefined> {
+  const origin = new Origin({ ...options, root, peers: MOST_SEEDED, log, tell });
+  const port = await reservePort(options);
+  listenToPeers((where) => origin.listen(where), options, port, log);
+  const { grace } = options;
+  const answers = deskAnswers(origin);
+  const supervisor = new Supervisor({ port, count, grace, log, tell, answers });
+  supervisor.obeySignals();
+  return (await supervisor.start()) ? port : undefined;
+}
+
+/** A listener, and what it answers from. */
 interface Listening {
   readonly server: Bun.Server<undefined>;
   readonly site: Site;
 }
 
-const UNKNOWN = { method: "GET", url: "" };
-
-/** One process that does everything. `hasher`: the command for the one that hashes, if not this program. */
+/** The HTTP port, and the seeder's. `hasher`: the command of the hasher, if it isn't this program. */
 export function openAlone(
   root: Root,
   options: Options,
@@ -224,38 +227,34 @@ export function openAlone(
   return { ...listening, origin };
 }
 
-/** One process, or a supervisor and its workers, or one of those. */
-async function start(options: Options): Promise<void> {
-  const tell: Log = options.quiet ? () => {} : log;
-  const root = openRoot(options.directory, options);
-  const sharedPort = workerPort();
-  if (sharedPort !== undefined) {
-    const line = lineToSupervisor<DeskTopics>();
-    const lastCalls = { called: false };
-    const desk = new RemoteDesk(line);
-    const { server } = open(root, { ...options, port: sharedPort }, log, desk, lastCalls);
-    limitConnections(sharedPort, options.maxConnections, log);
-    return obeySupervisor(server, lastCalls, line, options.grace);
-  }
-  const count = countWorkers(options.workers);
-  let { port } = options;
-  if (count === 1) {
-    const { server } = openAlone(root, options, log, tell);
-    port = server.port ?? port;
-    limitConnections(port, options.maxConnections, log);
-    stopOnSignals(server, options.grace, tell);
-  } else {
-    const origin = new Origin({ ...options, root, peers: MOST_SEEDED, log, tell });
-    port = await reservePort(options);
-    listenToPeers((where) => origin.listen(where), options, port, log);
-    const answers = deskAnswers(origin);
-    const { grace } = options;
-    const supervisor = new Supervisor({ port, count, grace, log, tell, answers });
-    supervisor.obeySignals();
-    if (!(await supervisor.start())) return;
-  }
-  if (!options.quiet) print(banner(options, port));
+/**
+ * Opens the HTTP port: shared with other processes when `lastCalls` is given, else for this
+ * process alone. Throws with one line for the operator when that fails.
+ */
+function open(
+  root: Root,
+  options: Options,
+  log: Log,
+  desk: SwarmDesk,
+  lastCalls?: LastCalls,
+): Listening {
+  const { prefix, url, mirrors, negotiate } = options;
+  const swarm = new SwarmAnswers({ desk, root, url, mirrors, negotiate });
+  const site: Site = {
+    ...{ root, prefix, swarm, log },
+    inFlight: new InFlight(() => server.port ?? 0, log),
+    lastCalls: lastCalls ?? { called: false },
+  };
+  const handlers: Handlers = {
+    fetch: (request, listener) => serve(site, request, listener),
+    // The runtime opens a streamed file on its own, and may fail to: of which request, it doesn't say.
+    error: (error) => answerFailure(site, error, { request: UNKNOWN, now: Date.now() }),
+  };
+  const server = listen(options, handlers, lastCalls !== undefined);
+  return { server, site };
 }
+
+const UNKNOWN = { method: "GET", url: "" };
 
 if (import.meta.main) {
   main(process.argv.slice(2)).catch((error: unknown) => {

@@ -1,4 +1,4 @@
-/** Where the program listens, and what it tells about it. */
+/** Opening the ports, and the banner that says where the program listens. */
 
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
 import { errorCode } from "../os/error-code.ts";
@@ -6,19 +6,19 @@ import { escapeUnprintable, type Log } from "./log.ts";
 import type { Options } from "./options.ts";
 import { VERSION } from "./version.ts";
 
-/** How requests are answered, and what is said when the runtime fails to send an answer. */
+/** What answers requests, and what answers when the runtime fails to send a file. */
 export interface Handlers {
   fetch(request: Request, server: Bun.Server<undefined>): Response | Promise<Response>;
   error(error: Error): Response;
 }
 
-/** Seconds until a connection that asks for nothing is closed. */
+/** Seconds until a connection without a request is closed. */
 const IDLE = 75;
 
-/** Bytes of a request's body, which nobody reads: the runtime answers 413 and closes. */
+/** Bytes. No request needs a body: above this the runtime answers 413 and closes the connection. */
 const LONGEST_BODY = 64 * 1024;
 
-/** Opens the port, alone or to `share` it with other processes. Throws with one line for the operator when that can't be done. */
+/** Opens the port, and with `share` lets other processes open it too. Throws with one line for the operator. */
 export function listen(
   { host, port }: Pick<Options, "host" | "port">,
   handlers: Handlers,
@@ -36,8 +36,8 @@ export function listen(
 }
 
 /**
- * Opens the port for peers: the one that the operator named, or throws; else the one
- * after the HTTP port, or any.
+ * Opens the port for peers: the one that the operator named, else the one after the HTTP
+ * port, else any free one. Throws when the operator's can't be opened.
  */
 export function listenToPeers(
   listenAt: (where: { readonly host: string; readonly port: number }) => number | undefined,
@@ -59,12 +59,12 @@ export function listenToPeers(
 
 const LAST_PORT = 65_535;
 
-/** Both families, where there are two: an IPv6 socket takes IPv4 as well. */
+/** All addresses of both families: an IPv6 socket takes IPv4 connections as well. */
 function everywhere(): string {
   return hasIPv6() ? "::" : "0.0.0.0";
 }
 
-/** What the operator is told when `where` can't be listened on. Throws what has no code. */
+/** The error for the operator when `where` can't be listened on. Rethrows an error without a code. */
 function explain(error: unknown, where: string): Error {
   const code = errorCode(error);
   if (code === undefined) throw error;
@@ -76,11 +76,11 @@ const FAILURES: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EADDRNOTAVAIL: "this machine has no such address",
   ENOTFOUND: "no such host",
-  // What the runtime says of a name that nobody can resolve.
+  // The runtime's code for a name that can't be resolved.
   ENOTCONN: "no such host",
 };
 
-/** Finds out whether the port can be had, and which it is when any will do. */
+/** Checks that the port is free. Port 0 gives a free one. Throws as {@link listen} does. */
 export async function reservePort(options: Pick<Options, "host" | "port">): Promise<number> {
   const nobody: Handlers = {
     fetch: () => Response.error(),
@@ -92,7 +92,7 @@ export async function reservePort(options: Pick<Options, "host" | "port">): Prom
   return port ?? options.port;
 }
 
-/** What is served, and every address that it is found at. */
+/** The lines that name the directory and every address where it is served. */
 export function banner({ directory, host, prefix }: Options, port: number): string {
   const lines = addresses(host).map((address) => {
     const authority = address.includes(":") ? `[${address}]` : address;
@@ -111,7 +111,7 @@ function addresses(host: string | undefined): string[] {
   return own.length === 0 ? ["127.0.0.1"] : own.map(({ address }) => address);
 }
 
-/** Reachable only with the name of an interface behind it. */
+/** Such an address needs the name of an interface behind it. */
 function isLinkLocal(address: string): boolean {
   return address.startsWith("fe80:");
 }
@@ -120,7 +120,7 @@ function hasIPv6(): boolean {
   return ownAddresses().some(({ family }) => family === "IPv6");
 }
 
-/** None where the system doesn't tell. */
+/** Empty where the system refuses to list them. */
 function ownAddresses(): NetworkInterfaceInfo[] {
   try {
     return Object.values(networkInterfaces()).flatMap((list) => list ?? []);

@@ -1,23 +1,23 @@
 /**
- * Lines for the operator, on stderr. systemd and containers add the time. Names in
- * them come from strangers and from the disk, so what a terminal would obey or not
- * show is written as an escape. A full disk, a closed pipe or a pipe that nobody
- * reads ends nothing and stops nothing: lines are lost then.
+ * Lines for the operator, on stderr. systemd and containers add the time. Lines hold names
+ * from strangers and from the disk, so control and invisible characters are escaped. When
+ * stderr is a full disk, a closed pipe or a pipe that nobody reads, lines are lost and the
+ * program goes on.
  */
 
 import { MISTAKE } from "../os/exit-code.ts";
 
 export type Log = (line: string) => void;
 
-/** One line, whatever is in it. */
+/** Writes one line, also when `line` has line breaks in it. */
 export const log: Log = (line) => print(`rangesrv: ${escapeUnprintable(line)}\n`);
 
-/** Writes to stderr as it is: the banner, and a bar that is redrawn on a terminal. */
+/** Writes to stderr without escaping: the banner, and a progress bar that is redrawn on a terminal. */
 export function print(text: string): void {
   stderr.write(text);
 }
 
-/** Answers an operator's question on stdout. The exit code tells when nobody can read it. */
+/** Writes to stdout what the operator asked for. Exit code 1 when that fails. */
 export function printAnswer(text: string): void {
   process.stdout.on("error", () => (process.exitCode = 1));
   process.stdout.write(text);
@@ -29,11 +29,11 @@ export function fail(reason: string): never {
   process.exit(MISTAKE);
 }
 
-/** Control and format characters (escape sequences, writing directions), separators, halves of pairs. */
+/** Control and format characters (escape sequences, writing directions), line separators, lone surrogates. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 const SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
-/** `a\x1b[31mb` where an escape character was between `a` and `[`. */
+/** An escape character between `a` and `[` gives `a\x1b[`. */
 export function escapeUnprintable(text: string): string {
   return text.replaceAll(UNPRINTABLE, (character) => SHORT[character] ?? escaped(character));
 }
@@ -44,10 +44,10 @@ function escaped(character: string): string {
   return code.length <= 4 ? `\\u${code.padStart(4, "0")}` : `\\u{${code}}`;
 }
 
-/** Characters that may wait for a pipe that isn't read. */
+/** Characters that wait at most for a pipe to be read. */
 const MOST_WAITING = 256 * 1024;
 
-/** Text for a stream that may be read slowly, or never: beyond a bound it is dropped and counted. */
+/** Writes text to a stream that may be read slowly or never: beyond a bound, text is dropped and counted. */
 export class Bounded {
   #waiting = 0;
   #lost = 0;

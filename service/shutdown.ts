@@ -1,14 +1,14 @@
-/** SIGTERM and SIGINT: stop accepting, finish what is in flight, end. */
+/** SIGTERM and SIGINT: accept no more connections, finish the responses in flight, end. */
 
 import { INTERRUPTED } from "../os/exit-code.ts";
 import type { Log } from "./log.ts";
 
-/** Milliseconds between two looks at what is still in flight. */
+/** Milliseconds between two looks at the number of responses in flight. */
 const LOOK_EVERY = 50;
 
 /**
- * Stops accepting and resolves when no answer is in flight any more. The runtime
- * itself would wait for connections, and so for a client that sent half a request.
+ * Stops accepting, and resolves when no response is in flight any more. The runtime's
+ * own stop waits for connections, and so for a client that sent half a request.
  */
 export function drain(server: Bun.Server<undefined>): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -18,16 +18,16 @@ export function drain(server: Bun.Server<undefined>): Promise<void> {
 }
 
 /**
- * Milliseconds in which signals count as one: programs that end others signal the
- * process and then its whole group.
+ * Milliseconds within which two signals count as one: some programs signal the process
+ * and then its whole group.
  */
 const ONE_SIGNAL = 100;
 
-/** Tells a second signal from an echo of the first. */
+/** Tells a second signal from an echo of the first, which came within {@link ONE_SIGNAL}. */
 export class Signals {
   #first: number | undefined;
 
-  /** Notes a signal, and says which one it is. */
+  /** Notes that a signal came, and returns which one it is. */
   next(): "first" | "echo" | "second" {
     const now = performance.now();
     if (this.#first === undefined) {
@@ -59,5 +59,7 @@ export function stopOnSignals(server: Bun.Server<undefined>, grace: number, log:
   }
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
-  process.on("SIGHUP", () => log("a single process has nothing to roll; see --workers"));
+  process.on("SIGHUP", () =>
+    log("SIGHUP ignored: it restarts workers, and there are none; see --workers"),
+  );
 }

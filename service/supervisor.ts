@@ -1,7 +1,7 @@
 /**
- * Several processes on one port. The supervisor serves nothing: it starts N workers,
- * each this same program with one environment variable, replaces those that end,
- * drains all on SIGTERM and rolls them one by one on SIGHUP. One that hangs is killed.
+ * Several processes on one port. The supervisor serves nothing itself: it starts N
+ * workers (worker.ts), replaces those that end, drains all on SIGTERM and replaces them
+ * one by one on SIGHUP. It kills a worker that hangs.
  */
 
 import { availableParallelism } from "node:os";
@@ -12,23 +12,23 @@ import type { Log } from "./log.ts";
 import { Signals } from "./shutdown.ts";
 import { type ToSupervisor, type ToWorker, WORKER } from "./worker.ts";
 
-/** `auto`: more than these have never been what limits a link. */
+/** Workers that `auto` starts at most: more have not sent faster. */
 const MOST_WORKERS = 8;
 
-/** Milliseconds before a worker that died is replaced; doubled for each that dies young. */
+/** Milliseconds until a worker that ended is replaced; doubled for each that ends early. */
 const FIRST_DELAY = 100;
 const LONGEST_DELAY = 10_000;
-/** Milliseconds after which a worker didn't die young. */
-const GROWN_UP = 10_000;
+/** Milliseconds: a worker that ran this long resets the delay. */
+const LONG_RUN = 10_000;
 
-/** Milliseconds until a worker listens: cold disks and busy machines take seconds. */
+/** Milliseconds that a worker has to begin listening: a cold disk or a busy machine takes seconds. */
 const LISTENS_WITHIN = 30_000;
-/** Milliseconds until a worker that was told to close has taken its last calls. */
+/** Milliseconds that a worker has to close its listener after it was told to. */
 const CLOSES_WITHIN = 10_000;
-/** Milliseconds after the grace in which a worker ends by itself. */
+/** Milliseconds after the grace that a worker has to end by itself. */
 const LATE = 2_000;
 
-/** How many processes serve: one where a port can't be shared. */
+/** How many processes serve; one where the system can't share a port. */
 export function countWorkers(workers: number | "auto"): number {
   if (process.platform !== "linux") return 1;
   return workers === "auto" ? Math.min(availableParallelism(), MOST_WORKERS) : workers;
@@ -38,10 +38,10 @@ export function countWorkers(workers: number | "auto"): number {
 interface Worker {
   readonly process: Bun.Subprocess;
   readonly ready: Promise<void>;
-  /** Says why it no longer listens. */
+  /** Resolves when it no longer listens, with the reason. */
   readonly closed: Promise<string>;
   readonly started: number;
-  /** It was told to close, and has a successor. */
+  /** Whether it was told to close, since its successor listens. */
   leaving: boolean;
 }
 
@@ -50,13 +50,13 @@ export interface SupervisorOptions<T extends Topics> {
   readonly count: number;
   /** Seconds that responses in flight have to finish. */
   readonly grace: number;
-  /** For what went wrong. */
+  /** Takes lines about failures. */
   readonly log: Log;
-  /** For what is going on. */
+  /** Takes lines about normal events; `--quiet` drops them. */
   readonly tell: Log;
-  /** Answers what workers ask. */
+  /** Answers the questions of workers. */
   readonly answers: Answers<T>;
-  /** This program again; another command, time and end are for tests. */
+  /** The worker's command: this program, or in tests another. So with the next two. */
   readonly command?: readonly string[];
   readonly listensWithin?: number;
   readonly exit?: (code: number) => void;
@@ -66,7 +66,7 @@ export interface SupervisorOptions<T extends Topics> {
 class EndedEarly extends Error {
   constructor(
     how: string,
-    /** Another would make it too: it read the same command line. */
+    /** The operator's: every worker would make it, since all read the same command line. */
     readonly isMistake: boolean,
   ) {
     super(`A worker ended with ${how} before it listened`);
@@ -76,7 +76,7 @@ class EndedEarly extends Error {
 /** Keeps `count` workers serving on `port` until a signal ends them all. */
 export class Supervisor<T extends Topics> {
   readonly #options: SupervisorOptions<T>;
-  /** In the order in which the kernel has their listeners. */
+  /** In the order that their listeners have in the kernel. */
   readonly #listening: Worker[] = [];
   readonly #running = new Set<Worker>();
   #delay = FIRST_DELAY;
@@ -95,7 +95,7 @@ export class Supervisor<T extends Topics> {
     process.on("SIGHUP", () => void this.#roll());
   }
 
-  /** Whether all are listening, or a signal came first. Rejects over a mistake that any worker would make. */
+  /** True when all listen, false when a signal came first. Rejects over a mistake that every worker would make. */
   async start(): Promise<boolean> {
     for (let n = 0; n < this.#options.count; n++) {
       await this.#startSurely((error) => !(error instanceof EndedEarly) || error.isMistake);
@@ -105,7 +105,7 @@ export class Supervisor<T extends Topics> {
     return true;
   }
 
-  /** Starts a worker, and another, later and later, while they end before they listen. */
+  /** Starts a worker. When it ends before it listens, starts another after a delay that doubles each time. */
   async #startSurely(isFatal: (error: unknown) => boolean): Promise<void> {
     while (!this.#stopping) {
       try {
@@ -121,15 +121,25 @@ export class Supervisor<T extends Topics> {
     }
   }
 
+  /** Starts a worker. Rejects with {@link EndedEarly} when it ends before it listens. */
   async #start(): Promise<void> {
-    const { command = sameCommand(), listensWithin = LISTENS_WITHIN } = this.#options;
+    const worker = this.#spawn();
+    this.#running.add(worker);
+    void worker.closed.then((why) => this.#closed(worker, why));
+    const { listensWithin = LISTENS_WITHIN } = this.#options;
+    const late = this.#killAfter(listensWithin, worker, "hasn't listened yet");
+    await worker.ready;
+    clearTimeout(late);
+    this.#listening.push(worker);
+  }
+
+  #spawn(): Worker {
+    const { command = sameCommand(), answers, port } = this.#options;
     const ready = Promise.withResolvers<void>();
     const closed = Promise.withResolvers<string>();
-    // The worker's end is heard elsewhere: an answer that can't be sent is nobody's.
-    const { answers } = this.#options;
     const answerer = new Answerer(answers, (message) => child.send(message));
     const child = Bun.spawn([...command], {
-      env: environmentFor(WORKER, String(this.#options.port)),
+      env: environmentFor(WORKER, String(port)),
       stdio: ["ignore", "inherit", "inherit"],
       serialization: "advanced",
       ipc: (message: ToSupervisor) => {
@@ -159,12 +169,7 @@ export class Supervisor<T extends Topics> {
       started: performance.now(),
       leaving: false,
     };
-    this.#running.add(worker);
-    void worker.closed.then((why) => this.#closed(worker, why));
-    const late = this.#killAfter(listensWithin, worker, "hasn't listened yet");
-    await worker.ready;
-    clearTimeout(late);
-    this.#listening.push(worker);
+    return worker;
   }
 
   /** Kills a worker that still runs after so many milliseconds. */
@@ -177,18 +182,18 @@ export class Supervisor<T extends Topics> {
     return timer;
   }
 
-  /** Replaces a worker that no longer listens, unless that was asked for. */
+  /** Replaces a worker that no longer listens, unless it was told to close. */
   #closed(worker: Worker, why: string): void {
     const listened = this.#forgetListener(worker);
     if (!listened || worker.leaving || this.#stopping) return;
-    const grownUp = performance.now() - worker.started > GROWN_UP;
-    this.#delay = grownUp ? FIRST_DELAY : Math.min(2 * this.#delay, LONGEST_DELAY);
+    const ranLong = performance.now() - worker.started > LONG_RUN;
+    this.#delay = ranLong ? FIRST_DELAY : Math.min(2 * this.#delay, LONGEST_DELAY);
     this.#options.log(`worker ${worker.process.pid} ${why}; replacing it in ${this.#delay} ms`);
     setTimeout(() => void this.#startSurely(() => false), this.#delay);
     this.#endAfterGrace(worker);
   }
 
-  /** Does what the kernel does when a listener is closed: the last one takes its place. Whether there was one. */
+  /** Mirrors the kernel: the last listener takes the place of a closed one. False when it wasn't listening. */
   #forgetListener(worker: Worker): boolean {
     const index = this.#listening.indexOf(worker);
     if (index === -1) return false;
@@ -197,7 +202,7 @@ export class Supervisor<T extends Topics> {
     return true;
   }
 
-  /** One by one: a successor listens before a worker is excluded, accepts its last and closes. */
+  /** Replaces the workers one by one: the successor listens before the old worker closes. */
   async #roll(): Promise<void> {
     if (!this.#settled || this.#stopping) return;
     this.#settled = false;
@@ -205,19 +210,19 @@ export class Supervisor<T extends Topics> {
     try {
       for (const worker of [...this.#listening]) {
         await this.#start();
-        // It may have died meanwhile, and been replaced.
+        // It may have ended meanwhile, and been replaced.
         if (this.#listening.includes(worker) && !this.#stopping) await this.#retire(worker);
         if (this.#stopping) return;
       }
-      this.#options.tell("rolled");
+      this.#options.tell("rolling restart finished");
     } catch (error) {
-      if (!this.#stopping) this.#options.log(`rolling restart given up: ${String(error)}`);
+      if (!this.#stopping) this.#options.log(`rolling restart failed: ${String(error)}`);
     } finally {
       this.#settled = true;
     }
   }
 
-  /** Has a worker close, now that its successor listens, and sees that it ends. */
+  /** Has a worker close now that its successor listens, and kills it if it doesn't end. */
   async #retire(worker: Worker): Promise<void> {
     worker.leaving = true;
     const successor = this.#listening.at(-1);
@@ -231,7 +236,7 @@ export class Supervisor<T extends Topics> {
     this.#endAfterGrace(worker);
   }
 
-  /** A worker ends by itself when the grace is over, unless it hangs. */
+  /** Kills a worker that still runs when the grace is over: it should have ended by itself. */
   #endAfterGrace(worker: Worker): void {
     const { grace } = this.#options;
     this.#killAfter(grace * 1000 + LATE, worker, `still runs after ${grace} s of grace`);
@@ -259,7 +264,7 @@ export class Supervisor<T extends Topics> {
   }
 }
 
-/** A worker that has just ended can't be told, and needn't be: its end is heard next. */
+/** Sends to a worker, if it still runs. Its end is reported by `onExit`. */
 function send(worker: Worker | undefined, message: ToWorker): void {
   try {
     worker?.process.send(message);

@@ -1,27 +1,30 @@
 /**
- * A process that serves at a port which it shares, as its supervisor sees fit
- * (supervisor.ts). It ends when it is told to, and when its supervisor is gone.
+ * A process that serves at a port which it shares with others, under a supervisor
+ * (supervisor.ts). It ends when the supervisor tells it to, and when the supervisor is gone.
  *
- *     supervisor → worker   exclude  send the listener at this index nothing new (any worker can)
- *                           close    accept what waits, send connections away, then drain
+ *     supervisor → worker   exclude  keep new connections from the listener at this index;
+ *                                    any worker can do it for all
+ *                           close    accept those that wait, answer them with
+ *                                    Connection: close, then drain
  *                           stop     drain at once
- *                           answer   to what was asked (os/line.ts)
+ *                           answer   to a question (os/line.ts)
  *     worker → supervisor   ready    listening
  *                           closed   no longer listening
- *                           ask      what the supervisor alone knows
+ *                           ask      a question about digests, documents or the tracker
  */
+
 import { startedAs } from "../os/child-process.ts";
 import { Asker, NoAnswer, type ToAnswerer, type ToAsker, type Topics } from "../os/line.ts";
 import { excludeListener, excludeNoListener } from "../os/listeners.ts";
 import { drain } from "./shutdown.ts";
 
-/** Set in a worker: the port that it shares. */
+/** The environment variable of a worker; its value is the port. */
 export const WORKER = "RANGESRV_WORKER";
 
 /**
  * An excluded listener goes on accepting for so many rounds of the event loop, so many
- * milliseconds apart: a handshake begun before is over by then, and a process that gets
- * little processor time has looked at its connections as often.
+ * milliseconds apart, so that handshakes begun before can finish. Rounds are counted, since
+ * a process that gets little processor time accepts nothing while only time passes.
  */
 const LAST_CALLS = 20;
 const BETWEEN_CALLS = 50;
@@ -50,14 +53,14 @@ export function lineToSupervisor<T extends Topics>(): Asker<T> {
 
 const GONE = "The supervisor is gone";
 
-/** Whether connections are to end with the answer that they are waiting for. */
+/** Whether every answer now ends its connection, since this worker is about to close. */
 export interface LastCalls {
   called: boolean;
 }
 
 /**
- * Makes this process, which listens already, a worker. It drains when it is told to
- * and when its supervisor is gone; a signal to the whole group tells it once.
+ * Makes this process, which listens already, a worker: it drains when the supervisor says
+ * so, when the supervisor is gone, and on SIGTERM or SIGINT. Only the first of these counts.
  */
 export function obeySupervisor<T extends Topics>(
   server: Bun.Server<undefined>,
@@ -96,7 +99,7 @@ export function obeySupervisor<T extends Topics>(
       case "stop":
         return void end();
       case "close":
-        // Whoever asks again is told to connect again, and finds a successor.
+        // Clients then connect again, to the successor.
         lastCalls.called = true;
         return takeLastCalls();
       case "progress":

@@ -116,7 +116,7 @@ test.if(LINUX)("SIGHUP under load: every worker is another one, and no request f
   const load = new Load(running.port, 4, 4);
   await until(() => load.answered > 1_000);
   running.process.kill("SIGHUP");
-  await running.printed("rolled");
+  await running.printed("rolling restart finished");
   await until(() => load.answered > 10_000);
   await load.stop();
   await until(() => children(running.process.pid).length === 3);
@@ -138,7 +138,7 @@ test.if(LINUX)(
     await wire.waitFor(1_000);
     wire.pause();
     running.process.kill("SIGHUP");
-    await running.printed("rolled");
+    await running.printed("rolling restart finished");
     wire.resume();
     const { body, complete } = await wire.response();
     expect({ complete, exact: body.equals(offsetBytes(32 * 1024 * 1024)) }).toEqual({

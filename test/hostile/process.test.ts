@@ -124,7 +124,7 @@ describe.if(LINUX)("signals", () => {
       const seen = await withstand(running, "file", async () => {
         process.kill(before[0] ?? 0, "SIGSTOP");
         running.process.kill("SIGHUP");
-        await running.printed("rolled");
+        await running.printed("rolling restart finished");
         await until(() => !before.some(isWorker));
       });
       expect({ ...seen, workers: workers(running).length }).toEqual({ ...UNHARMED, workers: 2 });
