@@ -42,8 +42,8 @@ export type RangeOutcome =
 export const MOST_PARTS = 200;
 
 /**
- * The most ranges that are looked at: sorting is not linear, and who asks for more than
- * these asks for nothing that could be sent in {@link MOST_PARTS}, or is no reader.
+ * The most ranges that are looked at, since sorting them takes more than linear time. No
+ * client that reads files sends more.
  */
 const MOST_SPECS = 1000;
 
@@ -91,7 +91,7 @@ export function parseRange(field: string): ParsedRange {
  * ignore a set that looks like an attack).
  */
 export function resolveRange(specs: readonly RangeSpec[], completeLength: number): RangeOutcome {
-  // Who asks for 0- of a file without a byte wants the file.
+  // A client that asks for 0- of an empty file wants the file.
   if (completeLength === 0 || specs.length > MOST_SPECS) return { kind: "ignored" };
 
   const asked: Window[] = [];
@@ -115,7 +115,7 @@ export function formatContentRange(window: Window, completeLength: number): stri
   return `bytes ${window.start}-${window.end - 1}/${completeLength}`;
 }
 
-// Content-Range of a 416 (§14.4), the length alone: `bytes */104857600`.
+// Content-Range of a 416 (§14.4), the length alone: `bytes */104857600`. A line comment, since `*/` ends others.
 export function formatUnsatisfiedRange(completeLength: number): string {
   return `bytes */${completeLength}`;
 }

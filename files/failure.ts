@@ -1,18 +1,18 @@
 /**
- * What a failure of the disk means to a client. Codes are named one by one; what
- * isn't named is a fault of this server and is logged.
+ * Which answer a client gets for a failure. The codes of the disk are named one by one; any
+ * other error is a fault of this server: 500, and a line in the log.
  */
 
 import { NOT_FOUND, type Plan, refuse } from "../http/plan.ts";
 import { errorCode } from "../os/error-code.ts";
 import { NoAnswer } from "../os/line.ts";
 
-/** Seconds after which a client may try again when a resource has run out. */
+/** Seconds after which a client may try again. */
 const RETRY_AFTER = { "retry-after": "1" };
 
 const EXHAUSTED = "This server is out of resources; try again";
 
-/** The answer to a request that `error` ended: 500 for what nobody expects. */
+/** The answer to a request that failed with `error`. */
 export function planFailure(error: unknown): Plan {
   if (error instanceof FileChanged) {
     return refuse(503, "The file keeps changing; try again", RETRY_AFTER);
@@ -49,26 +49,26 @@ export function planFailure(error: unknown): Plan {
   }
 }
 
-/** The file became another version while one answer was being made from it. */
+/** The file became another version while an answer was made from it. */
 export class FileChanged extends Error {
   constructor() {
     super("The file changed while it was read");
   }
 }
 
-/** What is left is needed for connections and small answers. */
+/** The descriptors that are left are kept for connections and small answers. */
 export class OutOfDescriptors extends Error {
   readonly code = "EMFILE";
 }
 
-/** Too many others want what takes much memory or work. */
+/** Too many requests of a kind that takes much memory or work. */
 export class Crowded extends Error {
   constructor() {
     super("Too many answers of this kind at once");
   }
 }
 
-/** The file has more bytes than the runtime can count. */
+/** The file has 2^52 bytes or more, which the runtime can't count. */
 export class FileTooLarge extends Error {
   constructor() {
     super("The file is larger than 4 PiB");

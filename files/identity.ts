@@ -1,43 +1,43 @@
 /**
- * What a file is, which version of it, and which of these facts each use compares.
- * The path is the real one, however many names lead there. The number of a device
- * may be another after a reboot, so that only one process may compare it.
+ * What identifies a file and its version, and which of these facts each use compares. The
+ * path is the real one, whatever links lead there. A device may have another number after
+ * a reboot, so it is compared only within one process.
  */
 
 import { type BigIntStats, readlinkSync, realpathSync } from "node:fs";
 import { errorCode } from "../os/error-code.ts";
 
-/** One version of one file: what is kept about its bytes is kept by this. */
+/** One version of one file: the key of what is kept about its bytes. */
 export interface Identity {
   /** Absolute, without a symbolic link in it. */
   readonly path: string;
   readonly inode: bigint;
   /** Bytes. */
   readonly size: number;
-  /** Nanoseconds since 1970: of the last change of its bytes, which anybody may set. */
+  /** Nanoseconds since 1970: the modification time, which any program may set back. */
   readonly modified: bigint;
-  /** Nanoseconds since 1970: of the last change of anything, which only the kernel sets. */
+  /** Nanoseconds since 1970: the change time, which only the kernel sets. */
   readonly changed: bigint;
 }
 
 /** What the system says of a file. */
 export interface Facts extends Omit<Identity, "path"> {
   readonly device: bigint;
-  /** Allocated blocks of 512 bytes; holes that are filled add to them. */
+  /** Allocated blocks of 512 bytes. Filling a hole adds blocks. */
   readonly blocks: bigint;
 }
 
 /** What each use of a file compares. */
 export const COMPARED = {
-  /** An open file that is remembered by the path that was asked. */
+  /** An open file that is remembered by the requested path. */
   remembered: ["device", "inode", "size", "modified", "changed"],
-  /** Digests that are kept, and the content of a torrent: a date can be put back, the change time can't. */
+  /** Kept digests and the content of a torrent: the modification time can be set back, the change time can't. */
   digests: ["path", "inode", "size", "modified", "changed"],
-  /** Bytes that were read of an open file: renaming and unlinking it move the change time. */
+  /** Bytes read from an open file. Not the change time: renaming and unlinking the file set it. */
   read: ["size", "modified"],
-  /** A response in flight, for the same reason; the blocks tell a hole that was filled. */
+  /** A response in flight: as above, and the blocks show a filled hole. */
   inFlight: ["size", "modified", "blocks"],
-  /** The entity tag, which replicas must agree on (see http/representation.ts). */
+  /** The entity tag, which is the same on every replica (see http/representation.ts). */
   entityTag: ["size", "modified"],
 } as const satisfies Record<string, readonly (keyof (Facts & Identity))[]>;
 
@@ -69,17 +69,17 @@ export function identityOf(path: string, { inode, size, modified, changed }: Fac
   return { path, inode, size, modified, changed };
 }
 
-/** Where the open file is that was found at `path`. */
+/** The real path of the open file that was found at `path`. */
 export function realPathOf(descriptor: number, path: string): string {
   try {
     const real =
       process.platform === "linux"
         ? readlinkSync(`/proc/self/fd/${descriptor}`)
         : realpathSync.native(path);
-    // A name that is no UTF-8 can't be written as text: the one that was asked can.
+    // A name that is no UTF-8 can't be written as text. The requested path can.
     return real.includes("\ufffd") ? path : real;
   } catch (error) {
-    // It was deleted meanwhile, or nobody may look at a directory on the way.
+    // It was deleted meanwhile, or a directory on the way may not be read.
     if (errorCode(error) !== undefined) return path;
     throw error;
   }

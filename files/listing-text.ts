@@ -1,6 +1,6 @@
 /**
- * How a listing reads, as HTML or JSON, one entry at a time. Names are what anybody
- * called a file: no character of one acts on the page, the line or the terminal.
+ * The text of a listing, as HTML or JSON, one entry at a time. File names may come from
+ * strangers: they are escaped, so that none acts on a page or a terminal.
  */
 
 import { encodeName } from "../http/target.ts";
@@ -13,7 +13,7 @@ export interface Entry {
   readonly size?: number;
   /** RFC 3339, UTC, milliseconds. */
   readonly mtime: string;
-  /** Names of the documents about a file, by their kind; a file without any has none. */
+  /** Names of the documents about a file, by kind; absent when there are none. */
   readonly documents?: Readonly<Record<string, string>>;
 }
 
@@ -74,7 +74,7 @@ function withDocuments(entry: Entry, documentsOf: DocumentsOf): Entry {
   return { ...entry, documents: Object.fromEntries(names) };
 }
 
-/** Control characters (JSON escapes those below U+0020 itself), and those that turn the direction of what follows. */
+/** Control characters (JSON escapes those below U+0020 itself), and characters that change the writing direction. */
 const UNSEEN = /[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 const UNSEEN_OR_CONTROL = /[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
@@ -82,7 +82,7 @@ function escapeJson(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
-/** A name as it is shown: what can't be seen has a sign of its own, ␛ for the escape character. */
+/** A name for HTML. Control characters are shown as signs: ␛ for the escape character. */
 function showName(name: string): string {
   return Bun.escapeHTML(name).replace(UNSEEN_OR_CONTROL, (character) => {
     const code = character.charCodeAt(0);

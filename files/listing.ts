@@ -1,7 +1,7 @@
 /**
- * A directory as HTML or JSON. Only what a request for its name would be answered
- * with is listed: files and directories whose names are served and, by the policy,
- * links to them. A large one is listed in turns with other work, once for all who wait.
+ * A directory as HTML or JSON. It lists the entries that a request would find: files and
+ * directories whose names are served, and links that the policy allows. A large directory
+ * is listed in turns with other work, and once for all requests that wait for it.
  */
 
 import { lstatSync, readdir, statSync } from "node:fs";
@@ -21,12 +21,12 @@ interface Listed extends Disposable {
   readonly form: Form;
 }
 
-/** Those of each root: its policies decide what is listed. */
+/** One for each root: its policies decide what is listed. */
 const queues = new WeakMap<Root, Queue<Listed, Plan>>();
 
 /**
- * Plans the answer that lists `directory`, in the form the client prefers, and closes it.
- * Throws Crowded when too many others are to be listed first.
+ * Plans the answer that lists `directory` in the form that the client prefers, and closes
+ * the directory. Throws Crowded when too many others wait.
  */
 export function listDirectory(
   root: Root,
@@ -53,7 +53,7 @@ async function planList({ root, directory, form }: Listed): Promise<Plan> {
   return planListing(form.mediaType, await render(entries, form, turn));
 }
 
-/** On another thread. */
+/** Reads on another thread. */
 function readNames(root: Root, directory: OpenDirectory): Promise<string[]> {
   const { promise, resolve, reject } = Promise.withResolvers<string[]>();
   readdir(pathOf(directory), (error, names) => {
@@ -63,10 +63,10 @@ function readNames(root: Root, directory: OpenDirectory): Promise<string[]> {
   return promise;
 }
 
-/** Names sorted in one go. */
+/** Names that are sorted within one turn. */
 const RUN = 256;
 
-/** Sorts by code unit, as `<` does: runs of names, then the runs into each other. */
+/** Sorts by code unit, as `<` does: sorts runs of names, then merges the runs. */
 async function sortNames(names: string[], turn: Turn): Promise<void> {
   for (let start = 0; start < names.length; start += RUN) {
     const run = names.slice(start, start + RUN).sort();
@@ -103,7 +103,7 @@ async function readEntries(
   const files: Entry[] = [];
   for (const [n, name] of names.entries()) {
     if (turn.isOver) await turn.pass();
-    // Names that are no UTF-8 may read the same, and as one that is.
+    // A name that is no UTF-8 may read the same as another name.
     if (name === names[n - 1]) continue;
     const entry = readEntry(root, `${path}/${name}`, name);
     if (entry !== undefined) (entry.type === "directory" ? directories : files).push(entry);
@@ -111,7 +111,7 @@ async function readEntries(
   return directories.concat(files);
 }
 
-/** Characters of text that become bytes in one go. */
+/** Characters of text that are turned into bytes at once. */
 const PIECE = 64 * 1024;
 
 async function render(
@@ -131,10 +131,10 @@ async function render(
   return Buffer.concat([...pieces, Buffer.from(text + tail)]);
 }
 
-/** Milliseconds from 1970: what a Date can have. Disks can have more. */
+/** Milliseconds since 1970: the largest that a Date takes. File systems have later times. */
 const LAST_DATE = 8.64e15;
 
-/** Undefined for what isn't served, and for what went away or can't be looked at. */
+/** Undefined for an entry that isn't served, was deleted meanwhile or can't be read. */
 function readEntry(root: Root, path: string, name: string): Entry | undefined {
   try {
     if (lstatSync(path).isSymbolicLink() && !isLinkAllowed(root, path)) return undefined;

@@ -1,27 +1,26 @@
 /**
- * Bytes of answers that no file is behind and that are too large to be held once a
- * reader: a document about a large file, the listing of a large directory. Each is put
- * once into a file in memory, from which the kernel sends it to all who ask; a reader
- * that stalls holds a descriptor and no bytes.
+ * Large answers that are no file, such as the document about a large file or the listing of
+ * a large directory. Each is put into a file in memory once, from which the kernel sends it
+ * to all readers: a stalled reader holds a descriptor, and none of its bytes.
  *
- * All of them together are bounded, those included that are still being sent although
- * nobody asks for them any more. The runtime tells nothing of an answer that is over:
- * whether one is being sent is seen by the descriptors that it has.
+ * Their total size is bounded, and those that are still being sent count. The runtime
+ * doesn't tell when an answer is over, so the number of descriptors of a file in memory
+ * shows whether it is being sent.
  */
 
 import { closeSync } from "node:fs";
 import { countMemoryFiles, createMemoryFile } from "../os/memory-file.ts";
 import { Crowded } from "./failure.ts";
 
-/** Bytes of all of them. One that is larger is made when there is no other. */
+/** Bytes of all together. A single one may be larger. */
 const MOST_BYTES = 64 * 1024 * 1024;
 
-/** Milliseconds after which one that nobody asks for is closed. */
+/** Milliseconds after the last request for one until it is closed. */
 const FORGET_AFTER = 10_000;
 
 /**
- * Milliseconds within which the runtime has opened it to send it, with much to spare, and
- * between two looks at what can be closed to make room: each looks at every descriptor.
+ * Milliseconds: a file asked for within this time isn't closed, since the runtime may not
+ * have opened it yet. Also the time between two attempts to make room, which read every descriptor.
  */
 const A_WHILE = 1_000;
 
@@ -30,7 +29,7 @@ interface MemoryFile {
   readonly name: string;
   /** Bytes. */
   readonly length: number;
-  /** Milliseconds; when it was last asked for. */
+  /** When it was last asked for, in milliseconds. */
   asked: number;
 }
 
@@ -51,14 +50,14 @@ export class MemoryFiles {
   }
 
   /**
-   * A body of these bytes, which `key` stands for; undefined where there are no such
-   * files. Throws Crowded when too many others are being sent. `now` in milliseconds.
+   * A body of `bytes`; the same key means the same bytes. Undefined where the system has no
+   * files in memory. Throws Crowded when too many others are being sent. `now` in milliseconds.
    */
   bodyOf(key: string, bytes: Uint8Array, now: number): Blob | undefined {
     const file = this.#byKey.get(key) ?? this.#make(key, bytes, now);
     if (file === undefined) return undefined;
     file.asked = now;
-    // The runtime opens it again, and sends what that leads to.
+    // The runtime opens this path, and so has a descriptor of its own while it sends.
     return Bun.file(`/proc/self/fd/${file.descriptor}`).slice(0, file.length);
   }
 
@@ -81,7 +80,7 @@ export class MemoryFiles {
     return this.#bytes === 0 || this.#bytes + length <= this.#most;
   }
 
-  /** Closes those that nobody has asked for in so many milliseconds and nobody is being sent. */
+  /** Closes those that aren't being sent and were last asked for more than `age` milliseconds ago. */
   #closeUnused(now: number, age: number): void {
     this.#looked = now;
     const counts = countMemoryFiles();

@@ -1,7 +1,7 @@
 /**
- * Several windows of a file as one body, too large to hold: each piece is read when it
- * is sent, and checked. It goes out chunked, since a JavaScript stream has no length
- * here; a failure ends the connection.
+ * Several windows of a file as one body that is too large to hold in memory: each piece is
+ * read and checked when it is sent. The body is chunked, since the runtime sends no length
+ * for a JavaScript stream. A failure ends the connection.
  */
 
 import type { Multipart } from "../http/multipart.ts";
@@ -13,7 +13,7 @@ import { WatchedFile } from "./watched-file.ts";
 /** Bytes read for one piece. */
 const CHUNK = 64 * 1024;
 
-/** Milliseconds between a new date and the growth that it may announce. */
+/** Milliseconds from finding a new modification time to a second look: the file may be about to grow. */
 const SECOND_LOOK = 10;
 
 /** The body of an answer that was planned at `now`, in milliseconds. */
@@ -31,7 +31,7 @@ export function streamParts(
   }
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
-      // A client that goes away while this waits must not close the file under it.
+      // When the client goes away meanwhile, `cancel` must not close the file under this read.
       file.retain();
       try {
         const { done, value } = await chunks.next();
@@ -40,7 +40,7 @@ export function streamParts(
         controller.close();
       } catch (error) {
         end();
-        // The header is sent: only a broken connection can say that the body isn't whole.
+        // The header is sent: only a broken connection tells the client that the body isn't complete.
         controller.error(error);
       } finally {
         file.release();
@@ -70,7 +70,7 @@ async function* readChunks(
   yield Buffer.from(multipart.tail, "latin1");
 }
 
-/** What is sent piece by piece goes on while its file only grows. */
+/** Lets a response go on while its file only grows. */
 async function checkVersion(watched: WatchedFile): Promise<void> {
   let seen = watched.look();
   if (seen === "dated") {

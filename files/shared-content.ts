@@ -1,8 +1,7 @@
 /**
- * What a torrent shares: the bytes of one file, or of several in order, as one row
- * of bytes, read with the safety of an answer to a request. Every read looks anew
- * at the place that was asked for, by the root's policy, and gives bytes of the
- * version that the torrent was made of, or none.
+ * The content of a torrent: the bytes of one file, or of several files in order. Every read
+ * opens the files anew by their names and the root's policies, as a request does, and gives
+ * bytes of the version that the torrent was made of, or fails.
  */
 
 import { sep } from "node:path";
@@ -12,14 +11,14 @@ import { type Identity, isSame } from "./identity.ts";
 import { locate, type Root } from "./locate.ts";
 import { readAt, readResident } from "./page-cache.ts";
 
-/** One file, and where it was asked for. */
+/** One file, and the names by which it was requested. */
 export interface SharedFile {
   /** Names below the root. */
   readonly segments: readonly string[];
   readonly identity: Identity;
 }
 
-/** The names below the root of a path that begins with it; undefined for any other. */
+/** The names below the root of `path`; undefined for a path that isn't below it. */
 export function segmentsBelow(root: Root, path: string): readonly string[] | undefined {
   const above = root.path + sep;
   return path.startsWith(above) ? path.slice(above.length).split(sep) : undefined;
@@ -35,8 +34,8 @@ export class SharedContent {
   }
 
   /**
-   * The bytes of a window, which may cross files. Rejects with FileChanged when one of
-   * them isn't what it was, and with the disk's own failure when it can't be read.
+   * The bytes of a window, which may cross files. Rejects with FileChanged when one of the
+   * files is another version, and with the failure of the disk when one can't be read.
    */
   async read({ start, end }: Window): Promise<Uint8Array> {
     const bytes = Buffer.allocUnsafe(end - start);

@@ -1,27 +1,27 @@
 /**
- * Work for a request that takes long on the one thread that serves all: it is done in
- * short turns, few pieces of it at a time, and once for all who wait for the same.
+ * Work for requests that takes long, on the one thread that serves all of them: it is done
+ * in short turns, a few jobs at a time, and once for all requests with the same key.
  */
 
 import { Crowded } from "./failure.ts";
 
-/** Milliseconds of one turn: what an ordinary request waits for it, at most. */
+/** Milliseconds of one turn: the longest that an ordinary request waits for it. */
 const TURN = 2;
-/** Pieces of work that take turns. */
+/** Jobs that take turns. */
 const AT_ONCE = 4;
-/** Pieces that wait. What each keeps open is one descriptor. */
+/** Jobs that wait at most. Each keeps one descriptor open. */
 const MOST_WAITING = 64;
 
-/** The turn of one piece of work. */
+/** The turn of one job. */
 export class Turn {
   #end = performance.now() + TURN;
 
-  /** Whether it is time for the others. */
+  /** Whether to let the others work. */
   get isOver(): boolean {
     return performance.now() >= this.#end;
   }
 
-  /** Lets the others have theirs. */
+  /** Lets the others work, and begins the next turn. */
   async pass(): Promise<void> {
     await new Promise(setImmediate);
     this.#end = performance.now() + TURN;
@@ -32,7 +32,7 @@ interface Waiting<Subject, Result> extends PromiseWithResolvers<Result> {
   subject: Subject;
 }
 
-/** What is made of one subject at a time for each key. */
+/** Makes a result of a subject: one at a time for each key. */
 export class Queue<Subject extends Disposable, Result> {
   readonly #make: (subject: Subject) => Promise<Result>;
   readonly #waiting = new Map<string, Waiting<Subject, Result>>();
@@ -43,8 +43,8 @@ export class Queue<Subject extends Disposable, Result> {
   }
 
   /**
-   * What is made of `subject`, which is disposed of, or of a later one with the same key:
-   * never of what was looked at before this was asked. Throws Crowded when too many wait.
+   * The result for `subject`, or for a later subject with the same key; never one for which
+   * work had begun before this call. Disposes of the subject. Throws Crowded when too many wait.
    */
   ask(key: string, subject: Subject): Promise<Result> {
     const known = this.#waiting.get(key);

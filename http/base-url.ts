@@ -1,9 +1,9 @@
 /**
- * The URL of this server as the client knows it, for documents that must name it:
- * what the operator says, else the scheme and authority of the request.
+ * The URL of this server as the client knows it, for documents that name it: the
+ * operator's --url, else the scheme and authority of the request.
  */
 
-/** What a request says about where it went to. */
+/** Where a request was sent to. */
 export interface Addressed {
   /** Absolute, or a bare path when the request has no usable Host. */
   readonly url: string;
@@ -13,8 +13,8 @@ export interface Addressed {
 
 /**
  * Scheme and authority without a slash behind them: `http://[::1]:13000`. Undefined
- * when the request names no host that anyone could reach: a document that names another
- * would be wrong.
+ * when the request names no host that clients could reach: no other name is known to be
+ * right.
  */
 export function baseUrl(
   { url, host }: Addressed,
@@ -23,7 +23,7 @@ export function baseUrl(
   if (configured !== undefined) return configured.replace(/\/+$/, "");
   if (host === null || host.length > LONGEST_HOST || !HOST.test(host)) return undefined;
   const base = `${url.startsWith("https:") ? "https" : "http"}://${host}`;
-  // What passed is a port above 65535, an address like 1.2.3.999 or colons that are no IPv6.
+  // The pattern also matches a port above 65535, an address like 1.2.3.999 and colons that are no IPv6.
   return URL.canParse(base) ? base : undefined;
 }
 

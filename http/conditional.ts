@@ -17,7 +17,7 @@ export type Precondition =
   | { readonly kind: "not-modified" }
   | { readonly kind: "failed"; readonly field: "If-Match" | "If-Unmodified-Since" };
 
-/** Whether a Range is to be looked at. `date` says that it was no tag: the runtime may read it as a date. */
+/** Whether Range counts. `date`: the condition was a date, which the runtime may read once more. */
 export type RangeCondition =
   | { readonly kind: "holds" }
   | { readonly kind: "fails"; readonly date: boolean }
@@ -59,10 +59,10 @@ function isUnmodified({ lastModified }: Representation, since: number): boolean 
 }
 
 /**
- * Step 5: judges If-Range. It holds for exactly the current strong tag or exactly the
- * current date, which is strong where there is one. What is neither a tag nor a date
- * fails; two of them are malformed. An empty field is no condition, as the runtime has
- * it too.
+ * Step 5: judges If-Range. It holds for exactly the current strong tag, or exactly the
+ * current date: a representation has a date only when the date is strong. Anything that is
+ * neither a tag nor a date fails; two of them are malformed. An empty field is no condition,
+ * as in the runtime.
  */
 export function evaluateIfRange(
   fields: Fields,
@@ -77,7 +77,7 @@ export function evaluateIfRange(
     return holds ? { kind: "holds" } : { kind: "fails", date: false };
   }
   const date = parseHttpDate(value, now);
-  // One date has one comma, behind the day of its week.
+  // A date has one comma, behind its day of the week.
   const one = !value.includes(",") || /^[A-Za-z]+,[^,"]*$/.test(value);
   if (date === undefined && !one) {
     return { kind: "malformed", reason: "If-Range takes one entity tag or one date" };
@@ -89,7 +89,7 @@ export function evaluateIfRange(
 /** RFC 9110 §8.8.3; the characters between the quotes are `etagc`. */
 const ENTITY_TAG = /^(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/;
 
-/** Whether a list of tags (or `*`) names `current`. What follows a fault in it doesn't count. */
+/** Whether a list of tags (or `*`) names `current`. Nothing behind a syntax error counts. */
 function listNames(
   list: string,
   current: string,
@@ -123,7 +123,7 @@ function opaqueTag(tag: string): string {
   return tag.startsWith("W/") ? tag.slice(2) : tag;
 }
 
-/** A field that is absent or no date doesn't count (§13.1.3, §13.1.4). */
+/** Undefined when the field is absent or is no date: it doesn't count then (§13.1.3, §13.1.4). */
 function readDate(value: string | null, now: number): number | undefined {
   return value === null ? undefined : parseHttpDate(value, now);
 }

@@ -14,7 +14,7 @@ import type { Window } from "../range.ts";
 import type { Fields } from "./conditional.ts";
 import { readWeights } from "./negotiate.ts";
 
-/** What one reading of one version of a file gave. */
+/** The digests of one version of a file. */
 export interface Digests {
   /** Bytes of the file. */
   readonly completeLength: number;
@@ -30,21 +30,21 @@ export interface Digests {
   readonly sha256PieceLength: number;
 }
 
-/** Lower case, as a plan has them; what is unknown or unwanted is left out. */
+/** Field names in lower case, as in a plan. Unknown and unwanted fields are absent. */
 export interface DigestFields {
   readonly "repr-digest"?: string;
   readonly "content-digest"?: string;
   readonly digest?: string;
 }
 
-/** Which of the fields a client lets us send: each has a field of its own to say so. */
+/** Which of the fields to send: a Want- field of the request may forbid each. */
 export interface WantedDigests {
   readonly repr: boolean;
   readonly content: boolean;
   readonly digest: boolean;
 }
 
-/** What a client that says nothing gets. */
+/** For a client that sends no Want- field. */
 const ALL: WantedDigests = { repr: true, content: true, digest: true };
 
 /** Reads Want-Repr-Digest, Want-Content-Digest (RFC 9530 §4) and Want-Digest (RFC 3230 §4.3.1). */
@@ -60,7 +60,7 @@ export function readWantedDigests(fields: Fields): WantedDigests {
   };
 }
 
-/** Whether a client asks for a digest that can be given; one that says nothing doesn't. */
+/** Whether a client asks for a digest that this server can make. Without a Want- field it doesn't. */
 export function asksForDigests(wanted: WantedDigests, fields: Fields): boolean {
   if (wanted === ALL) return false;
   return (
@@ -91,7 +91,7 @@ export function digestFields(
   return fields;
 }
 
-/** Which digest is that of a window: the whole file's, or the one of the piece by its number. */
+/** What a window is: the whole file, or a piece, by its number; undefined: neither. */
 function pieceOf(
   { completeLength, sha256PieceLength }: Digests,
   { start, end }: Window,
@@ -106,7 +106,7 @@ function pieceDigest({ sha256Pieces }: Digests, number: number): Uint8Array {
   return sha256Pieces.subarray(number * 32, number * 32 + 32);
 }
 
-/** Built once, since they are on every answer. */
+/** Built once for each version, since they are on every answer. */
 function wholeFields(digests: Digests): Required<Omit<DigestFields, "content-digest">> {
   const known = built.get(digests);
   if (known !== undefined) return known;
@@ -125,7 +125,7 @@ function formatSha256(digest: Uint8Array): string {
   return `sha-256=:${digest.toBase64()}:`;
 }
 
-/** Whether the one algorithm that we have is acceptable. A field that is malformed or empty doesn't count. */
+/** Whether the client accepts sha-256, the one algorithm here. A malformed or empty field doesn't count. */
 function accepts(preferences: ReadonlyMap<string, number> | undefined): boolean {
   if (preferences === undefined || preferences.size === 0) return true;
   return (preferences.get("sha-256") ?? 0) > 0;

@@ -1,7 +1,6 @@
 /**
- * Whether a proxy stands between a client and this server, as far as the proxy says so:
- * RFC 7239, RFC 9110 §7.6.3, and the fields that stood in their place before. Then the
- * address that the connection came from is the proxy's.
+ * Whether a request came through a proxy that says so: Forwarded (RFC 7239), Via (RFC 9110
+ * §7.6.3), and the older X- fields. Then the address of the connection is the proxy's.
  */
 
 import type { Fields } from "./conditional.ts";

@@ -1,9 +1,9 @@
 /**
- * The Host of a request, RFC 9112 §3.2: one line of it, with a host and perhaps a port
- * in it, or nothing. Everything else is 400.
+ * The Host field of a request, RFC 9112 §3.2: one line with a host and perhaps a port, or
+ * an empty one. Everything else is 400.
  *
- * What the runtime shows: two lines as one value with ", " between them. HTTP/1.1
- * without Host it refuses by itself. The authority of an absolute target it hides.
+ * The runtime joins two Host lines with ", ", refuses HTTP/1.1 without Host on its own, and
+ * hides the authority of an absolute target.
  */
 
 /** RFC 3986 §3.2.2: a name, empty perhaps, or an IP literal, and the digits of a port. */

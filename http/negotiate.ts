@@ -9,7 +9,7 @@ export function prefersJson(accept: string | null): boolean {
   return quality(accept, "application/json") > quality(accept, "text/html");
 }
 
-/** Whether a client names Metalink itself: who takes anything wants the file. */
+/** Whether a client names the Metalink type: a client that sends a wildcard wants the file. */
 export function wantsMetalink(accept: string | null): boolean {
   // On the path of every request.
   if (accept === null || !/metalink4\+xml/i.test(accept)) return false;

@@ -2,14 +2,15 @@
  * Request targets (RFC 9112 §3.2, RFC 3986): from what `Request.url` says to the
  * names of a path below the prefix, percent-decoded exactly once.
  *
- * The runtime has already resolved dot segments of an HTTP/1.1 target. It hands on
- * `%2f`, `%00` and, without a usable Host, the bare path: those are judged here.
+ * The runtime has already resolved dot segments of an HTTP/1.1 target. It passes on `%2f`,
+ * `%00` and, without a usable Host, the bare path; these are checked here.
  */
 
-/** Where a target points, before any disk is asked. */
+/** What a target names, before the disk is read. */
 export type Target =
   | PathTarget
   | { readonly kind: "root" }
+  /** Not below the prefix. */
   | { readonly kind: "outside" }
   | { readonly kind: "malformed"; readonly reason: string };
 
@@ -36,7 +37,7 @@ export function parseTarget(url: string, prefix: string): Target {
 
   const segments: string[] = [];
   for (const encoded of path.slice(prefix.length).split("/")) {
-    // Doubled slashes are one, as most servers have it.
+    // Two slashes count as one, as in most servers.
     if (encoded === "") continue;
     const name = decodeOnce(encoded);
     if (name === undefined) return malformed("The path is not percent-encoded UTF-8");
@@ -70,7 +71,7 @@ export function hasParameter(query: string, parameter: string): boolean {
 
 /** Path and query of an absolute URL or, from a client without Host, of a bare path. */
 function splitUrl(url: string): { path: string; query: string } {
-  // A bare path comes as it was sent; the URL parser resolves its dot segments like the runtime does.
+  // A bare path comes as it was sent. The URL parser resolves its dot segments as the runtime does.
   const absolute = url.startsWith("/") ? new URL(`http://host${url}`).href : url;
   const authority = absolute.indexOf("//") + 2;
   const start = absolute.indexOf("/", authority);

@@ -1,11 +1,11 @@
 /**
- * The TCP connections of this process as the kernel sees them: which there are, how far
- * what they were sent has come, and how to end one in the middle of a response. The
- * runtime has no call for any of it. Linux only; elsewhere no connection is found.
+ * The TCP connections of this process as the kernel sees them: lists them, tells how much
+ * of the data they were sent has arrived, and ends one in the middle of a response. The
+ * runtime has no calls for this. Linux only; elsewhere no connection is found.
  *
  * A descriptor may be closed and its number given to another connection at any turn of
- * the event loop. So each connection is known by the kernel's cookie for its socket,
- * which is never given twice, and is compared at the moment its descriptor is used.
+ * the event loop. So a connection is identified by the kernel's cookie for its socket,
+ * which is never given twice, and every function compares it before it uses the descriptor.
  */
 
 import { listDescriptors } from "./descriptors.ts";
@@ -23,13 +23,13 @@ export interface Connection {
   readonly cookie: bigint;
 }
 
-/** How far the bytes of a connection have come. */
+/** What a connection has sent and received. */
 export interface Progress {
   /** Bytes that the other end has acknowledged since the connection was made. */
   readonly acknowledged: number;
-  /** Whether bytes wait in the kernel, or are on their way. */
+  /** Whether bytes wait in the kernel, or are sent and not acknowledged. */
   readonly sending: boolean;
-  /** Milliseconds since anything went either way. */
+  /** Milliseconds since data was last sent or received. */
   readonly idle: number;
 }
 
@@ -46,7 +46,7 @@ const TCP_INFO = 11;
 const FIONREAD = 0x541b;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
-/** struct linger: on, for no time at all. What is queued is dropped and the peer gets a reset. */
+/** struct linger: on, 0 seconds. Closing drops what is queued and sends the peer a reset. */
 const DROP_QUEUE = new Int32Array([1, 0]);
 
 const libc = openLibc({
@@ -72,9 +72,9 @@ export function peerKey({ address, port }: Peer): string {
 }
 
 /**
- * The connections from each of `peers` to `port` of this machine: more than one when a
- * client has the same port of its own to several addresses of it. Undefined when they
- * can't be looked for now.
+ * The connections from each of `peers` to `port` of this machine. A client that connects
+ * from one port of its own to several addresses of this machine has more than one.
+ * Undefined when no descriptor is left to look with.
  */
 export function findConnections(
   port: number,
@@ -97,7 +97,7 @@ export function findConnections(
   return looked ? found : undefined;
 }
 
-/** Every connection to `port` of this machine. Undefined when they can't be looked for now. */
+/** Every connection to `port` of this machine. Undefined when no descriptor is left to look with. */
 export function listConnections(port: number): Connection[] | undefined {
   const found: Connection[] = [];
   const looked = eachConnection((descriptor) => {
@@ -126,8 +126,8 @@ export function bytesRead(connection: Connection): number | undefined {
 }
 
 /**
- * Ends a connection at once, and with it what the kernel has queued: after sendfile
- * that is the file's own pages, which show what the file has become.
+ * Ends a connection at once and drops what the kernel has queued. After sendfile the queue
+ * holds the file's own pages, which by now have the bytes of another version.
  */
 export function endConnection(connection: Connection): void {
   if (!isStill(connection)) return;
@@ -136,7 +136,7 @@ export function endConnection(connection: Connection): void {
   libc?.shutdown(descriptor, SHUT_RDWR);
 }
 
-/** Sends `bytes` as far as they fit, and closes the connection behind them. The runtime finds it closed. */
+/** Sends `bytes`, as many as the socket takes at once, and closes the connection. */
 export function dismissConnection(connection: Connection, bytes: Uint8Array): void {
   if (!isStill(connection)) return;
   const { descriptor } = connection;

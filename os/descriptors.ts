@@ -1,6 +1,6 @@
 /**
  * The descriptors that this process has open, and how many it may have. Linux only;
- * elsewhere none are told.
+ * elsewhere none are listed or counted.
  */
 
 import { closeSync, openSync, readdirSync, readFileSync, statSync } from "node:fs";
@@ -8,7 +8,7 @@ import { errorCode } from "./error-code.ts";
 
 const OWN = "/proc/self/fd";
 
-/** Given up for a moment to look at the others when all are taken. */
+/** Closed for a moment to list the others when all are taken. */
 let reserve: number | undefined;
 
 /** Keeps a descriptor, so that {@link listDescriptors} works when no other is left. */
@@ -16,7 +16,7 @@ export function reserveDescriptor(): void {
   reserve ??= attempt(() => openSync("/dev/null", "r"));
 }
 
-/** Their numbers; undefined when none is left to look with, or the system doesn't tell. */
+/** The numbers of all open ones; undefined when none is left to list them with, or not on Linux. */
 export function listDescriptors(): number[] | undefined {
   const listed = attempt(() => readdirSync(OWN));
   if (listed !== undefined || reserve === undefined) return listed?.map(Number);
@@ -29,7 +29,7 @@ export function listDescriptors(): number[] | undefined {
   }
 }
 
-/** How many are open; undefined when that can't be told. Since Linux 6.2 no list of them is made for it. */
+/** How many are open; undefined when that can't be found out. Linux 6.2 and later tell it without a list. */
 export function countDescriptors(): number | undefined {
   const counted = attempt(() => statSync(OWN).size) ?? 0;
   return counted > 0 ? counted : listDescriptors()?.length;
@@ -39,8 +39,8 @@ export function countDescriptors(): number | undefined {
 export const DESCRIPTOR_LIMIT = readLimit();
 
 /**
- * Descriptors that are kept free when connections are taken: as many as the kernel may have
- * waiting for the runtime to accept them, 512, and some for files.
+ * Descriptors to keep free of a limit: 512 for connections that wait to be accepted, which
+ * is as many as the kernel queues, and 64 for files; at most a quarter of the limit.
  */
 export function reservedOf(limit: number): number {
   return Math.min(576, limit >> 2);
@@ -51,7 +51,7 @@ const UNCOUNTED = 16;
 let uses = 0;
 let isShort = false;
 
-/** Whether half of the reserve is used up; asked before a descriptor is taken for long. */
+/** Whether half of those that {@link reservedOf} keeps free are taken. Ask before a descriptor is taken for long. */
 export function isShortOfDescriptors(): boolean {
   if (DESCRIPTOR_LIMIT === undefined) return false;
   if (isShort || uses++ % UNCOUNTED === 0) {
@@ -67,7 +67,7 @@ function readLimit(): number | undefined {
   return limit === undefined ? undefined : Number(limit);
 }
 
-/** Undefined for what the system refuses. */
+/** What `look` returns; undefined when the system refuses. */
 function attempt<Result>(look: () => Result): Result | undefined {
   try {
     return look();

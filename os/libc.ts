@@ -1,11 +1,11 @@
-/** The C library, for what the runtime has no call for. */
+/** Functions of the C library that the runtime has no call for. */
 
 import { dlopen, type FFIFunction } from "bun:ffi";
 
 const ARCHITECTURE = process.arch === "arm64" ? "aarch64" : "x86_64";
 const NAMES = ["libc.so.6", `libc.musl-${ARCHITECTURE}.so.1`];
 
-/** Its functions on Linux; undefined elsewhere, and where one of them is missing. */
+/** The functions on Linux; undefined elsewhere, and where the library lacks one of them. */
 export function openLibc<const Functions extends Record<string, FFIFunction>>(
   functions: Functions,
 ) {

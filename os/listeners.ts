@@ -1,7 +1,7 @@
 /**
- * Listeners: new connections can be kept from one of several that share a port and that
- * is about to close, and from a process that has enough of them. Linux only; elsewhere
- * nothing here has an effect.
+ * Keeps new connections from a listener: from one of several on a port that is about to
+ * close, and from the listener of a process that is full. Linux only; elsewhere nothing
+ * here has an effect.
  */
 
 import { ptr } from "bun:ffi";
@@ -23,10 +23,10 @@ const libc = openLibc({
 });
 
 /**
- * Listeners that share a port stand in the kernel in the order in which they were
- * opened; when one is closed, the last takes its place. New connections go to all
- * `count` of them but the one at `index`, until {@link excludeNoListener}. Without
- * this, those that a closing listener hasn't accepted are reset.
+ * Gives new connections to all `count` listeners of a port but the one at `index`, until
+ * {@link excludeNoListener}. Without this, the kernel resets the connections that a closing
+ * listener hasn't accepted. The kernel orders the listeners by when they were opened; when
+ * one is closed, the last takes its place.
  */
 export function excludeListener(index: number, count: number): void {
   const listener = findListener();
@@ -52,9 +52,9 @@ export function excludeNoListener(): void {
 }
 
 /**
- * The kernel drops what new clients of `port` send, so that they try again by themselves,
- * a second later and then less often, until {@link admitConnections}. A connection that is
- * made already stays, and one that waits to be accepted does too.
+ * Has the kernel drop what new clients of `port` send, until {@link admitConnections}. Their
+ * systems try again by themselves, first after a second and then less often. Connections
+ * that are made stay, also those that wait to be accepted.
  */
 export function keepConnectionsOut(port: number): void {
   const listener = findListener(port);
@@ -63,7 +63,7 @@ export function keepConnectionsOut(port: number): void {
   if (listener !== undefined) attach(listener, SO_ATTACH_FILTER, program);
 }
 
-/** New clients of `port` are answered again. */
+/** Lets new clients of `port` connect again. */
 export function admitConnections(port: number): void {
   const listener = findListener(port);
   if (listener === undefined) return;
@@ -81,7 +81,7 @@ function instruction(code: number, operand: number, ifTrue = 0, ifFalse = 0): [n
   return [code | (ifTrue << 16) | (ifFalse << 24), operand];
 }
 
-/** The socket of this process that listens at `port`; a worker has but one that listens. */
+/** The socket of this process that listens at `port`; without a port, the first that listens: a worker has one. */
 function findListener(port?: number): number | undefined {
   const accepts = new Int32Array(1);
   const address = new Uint8Array(128);

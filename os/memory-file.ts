@@ -1,6 +1,6 @@
 /**
- * Files without a name that are in memory alone, memfd_create(2): what is in them can be
- * sent by the kernel to any number of readers. Linux only.
+ * Files that exist in memory alone, memfd_create(2). The kernel can send one to any number
+ * of readers. Linux only.
  */
 
 import { closeSync, readlinkSync, writeSync } from "node:fs";
@@ -14,7 +14,7 @@ const libc = openLibc({ memfd_create: { args: ["ptr", "u32"], returns: "int" } }
 
 let made = 0;
 
-/** A descriptor of a new one with these bytes, and what tells it from others; undefined when there can be none. */
+/** Makes one with these bytes. The name tells it from others. Undefined where the system has no such files. */
 export function createMemoryFile(
   bytes: Uint8Array,
 ): { readonly descriptor: number; readonly name: string } | undefined {
@@ -32,7 +32,7 @@ export function createMemoryFile(
   return { descriptor, name };
 }
 
-/** How many descriptors each of them has in this process, by name. Undefined when that can't be seen. */
+/** By name, how many descriptors each has in this process. Undefined when that can't be found out. */
 export function countMemoryFiles(): ReadonlyMap<string, number> | undefined {
   const counts = new Map<string, number>();
   try {
@@ -47,7 +47,7 @@ export function countMemoryFiles(): ReadonlyMap<string, number> | undefined {
   return counts;
 }
 
-/** Empty for a descriptor that was closed meanwhile. */
+/** Where a descriptor leads; empty when it was closed meanwhile. */
 function linkOf(descriptor: number): string {
   try {
     return readlinkSync(`/proc/self/fd/${descriptor}`);

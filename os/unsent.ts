@@ -1,6 +1,6 @@
 /**
- * Little unsent data in the kernel. A connection takes bytes long before the link
- * does, so without this the order of the pieces would be decided for megabytes ahead.
+ * Limits the unsent data that the kernel holds for a connection. Without a limit it takes
+ * megabytes before the link sends them, and the order of the pieces is decided too early.
  */
 
 import { openLibc } from "./libc.ts";
@@ -14,9 +14,9 @@ const libc = openLibc({
 } as const);
 
 /**
- * A connection takes no more bytes while `bytes` of it haven't been sent; what was sent
- * and not acknowledged doesn't count, so a long way costs no speed. Linux only; elsewhere
- * nothing happens.
+ * Lets a connection take no more bytes while `bytes` of it are unsent. Bytes that were sent
+ * and not acknowledged don't count, so a long round trip costs no speed. Linux only;
+ * elsewhere this does nothing.
  */
 export function limitUnsent(socket: object, bytes: number): void {
   // The runtime has it, its types don't.
