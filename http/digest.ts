@@ -30,14 +30,14 @@ export interface Digests {
   readonly sha256PieceLength: number;
 }
 
-/** Field names in lower case, as in a plan. Unknown and unwanted fields are absent. */
+/** Lower case, as a plan has them; what is unknown or unwanted is left out. */
 export interface DigestFields {
   readonly "repr-digest"?: string;
   readonly "content-digest"?: string;
   readonly digest?: string;
 }
 
-/** Which of the fields to send: a Want- field of the request may forbid each. */
+/** Which of the fields a client lets us send: each has a field of its own to say so. */
 export interface WantedDigests {
   readonly repr: boolean;
   readonly content: boolean;
@@ -106,7 +106,7 @@ function pieceDigest({ sha256Pieces }: Digests, number: number): Uint8Array {
   return sha256Pieces.subarray(number * 32, number * 32 + 32);
 }
 
-/** Built once for each version, since they are on every answer. */
+/** Built once, since they are on every answer. */
 function wholeFields(digests: Digests): Required<Omit<DigestFields, "content-digest">> {
   const known = built.get(digests);
   if (known !== undefined) return known;
