@@ -17,7 +17,6 @@ interface Line {
 
 export class HashingLog {
   readonly #jobs = new Map<Job, { readonly began: number; last: Line | undefined }>();
-
   readonly #tell: (line: string) => void;
 
   constructor(tell: (line: string) => void) {

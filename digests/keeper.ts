@@ -93,8 +93,9 @@ export class DigestKeeper implements Disposable {
   }
 
   /** Has a file hashed when no client waits for another, unless it is known, at the hasher or unsettled. */
-  begin(file: Identity, now = this.#now()): void {
+  begin(file: Identity): void {
     if (this.#demand.files >= this.#backlog || this.#hasher.wait > 0) return;
+    const now = this.#now();
     const job = fileJob(file);
     if (this.#demand.find(job) !== undefined || this.#learned(job, now) !== undefined) return;
     if (!isSettled(file, now) || isTooLarge(job) || this.#backOff.wait(job, now) > 0) return;

@@ -47,16 +47,18 @@ interface Question {
 
 /** A job, read once for all questions about it. */
 class QueuedJob implements Waiting {
+  readonly key: string;
+  readonly job: Job;
   readonly questions = new Set<Question>();
-  readonly length: number;
+  readonly #length: number;
+  served: number;
   reading: Reading | undefined;
 
-  constructor(
-    readonly key: string,
-    readonly job: Job,
-    public served: number,
-  ) {
-    this.length = lengthOf(job);
+  constructor(key: string, job: Job, served: number) {
+    this.key = key;
+    this.job = job;
+    this.served = served;
+    this.#length = lengthOf(job);
   }
 
   get done(): number {
@@ -64,7 +66,7 @@ class QueuedJob implements Waiting {
   }
 
   get left(): number {
-    return this.length - this.done;
+    return this.#length - this.done;
   }
 
   get keeping(): Keeping {
