@@ -61,19 +61,20 @@ const MOST_SPECS = 1000;
  */
 export function parseRange(field: string): ParsedRange {
   const equals = field.indexOf("=");
-  const unit = field.slice(0, Math.max(equals, 0));
-  if (unit !== "bytes") {
+  if (equals !== 5 || !field.startsWith("bytes")) {
+    const unit = field.slice(0, Math.max(equals, 0));
     if (!isToken(unit)) return malformed("Range needs a unit, as in bytes=0-10");
     // RFC 9110 §14.2: a unit that the server doesn't know makes it ignore the field.
     if (unit.toLowerCase() !== "bytes") return { kind: "other-unit" };
   }
 
   const specs: RangeSpec[] = [];
-  for (const element of field.slice(equals + 1).split(",")) {
-    const text = trimOptionalWhitespace(element);
+  for (let start = equals + 1, end: number; start <= field.length; start = end + 1) {
+    const comma = field.indexOf(",", start);
+    end = comma === -1 ? field.length : comma;
+    const spec = parseSpec(field, start, end);
     // RFC 9110 §5.6.1.2: empty elements of a list don't count.
-    if (text === "") continue;
-    const spec = parseSpec(text);
+    if (spec === undefined) continue;
     if (typeof spec === "string") return malformed(spec);
     specs.push(spec);
   }
@@ -150,58 +151,71 @@ function coalesce(asked: readonly Window[]): Window[] {
   return joined.sort((a, b) => a.order - b.order).map(({ start, end }) => ({ start, end }));
 }
 
-/** One `first-last`, `first-` or `-length`; a string says why it is none of them. */
-function parseSpec(text: string): RangeSpec | string {
-  const dash = text.indexOf("-");
-  const first = text.slice(0, Math.max(dash, 0));
-  const last = text.slice(dash + 1);
-  if (dash === -1 || !isDigits(first) || !isDigits(last) || (first === "" && last === "")) {
+/**
+ * One `first-last`, `first-` or `-length` between two places of a field; a string says why it
+ * is none of them, undefined that there is nothing.
+ */
+function parseSpec(field: string, from: number, to: number): RangeSpec | string | undefined {
+  // Spaces and tabs are what a list may have around its elements (§5.6.3), and nothing else.
+  let start = from;
+  let end = to;
+  while (start < end && isBlank(field.charCodeAt(start))) start++;
+  while (end > start && isBlank(field.charCodeAt(end - 1))) end--;
+  if (start === end) return undefined;
+  const dash = skipDigits(field, start, end);
+  const isOpen = dash + 1 === end;
+  if (
+    field[dash] !== "-" ||
+    skipDigits(field, dash + 1, end) !== end ||
+    dash >= end ||
+    (dash === start && isOpen)
+  ) {
     return "Range has an element that is not first-last, first- or -length";
   }
-  if (first === "") return { kind: "suffix", length: toPosition(last) };
-  if (last === "") return { kind: "first-last", first: toPosition(first), last: Infinity };
-  if (isLess(last, first)) return "Range has a last position before its first";
-  return { kind: "first-last", first: toPosition(first), last: toPosition(last) };
+  if (dash === start) return { kind: "suffix", length: toPosition(field, dash + 1, end) };
+  const first = toPosition(field, start, dash);
+  if (isOpen) return { kind: "first-last", first, last: Infinity };
+  const last = toPosition(field, dash + 1, end);
+  const isReversed =
+    last === Infinity && first === Infinity
+      ? isLess(field.slice(dash + 1, end), field.slice(start, dash))
+      : last < first;
+  if (isReversed) return "Range has a last position before its first";
+  return { kind: "first-last", first, last };
 }
 
 function malformed(reason: string): ParsedRange {
   return { kind: "malformed", reason };
 }
 
-function toPosition(digits: string): number {
-  const value = Number(digits);
+/** The number that the digits between two places are: no text is made of them, since this is on the path of every piece. */
+function toPosition(field: string, from: number, to: number): number {
+  let value = 0;
+  for (let at = from; at < to; at++) value = 10 * value + (field.charCodeAt(at) - 0x30);
   return Number.isSafeInteger(value) ? value : Infinity;
 }
 
 /** Compares decimals of any length without rounding. */
 function isLess(a: string, b: string): boolean {
-  if (a.length < 16 && b.length < 16) return Number(a) < Number(b);
   const left = a.replace(/^0+/, "");
   const right = b.replace(/^0+/, "");
   return left.length === right.length ? left < right : left.length < right.length;
 }
 
-/** Only digits, perhaps none. */
-function isDigits(text: string): boolean {
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code < 0x30 || code > 0x39) return false;
-  }
-  return true;
+/** Where the digits between two places end that begin at the first. */
+function skipDigits(field: string, from: number, to: number): number {
+  let at = from;
+  while (at < to && isDigit(field.charCodeAt(at))) at++;
+  return at;
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
 }
 
 /** RFC 9110 §5.6.2. */
 function isToken(text: string): boolean {
   return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text);
-}
-
-/** Strips the spaces and tabs that a list may have around its elements (§5.6.3), and nothing else. */
-function trimOptionalWhitespace(text: string): string {
-  let start = 0;
-  let end = text.length;
-  while (start < end && isBlank(text.charCodeAt(start))) start++;
-  while (end > start && isBlank(text.charCodeAt(end - 1))) end--;
-  return text.slice(start, end);
 }
 
 function isBlank(code: number): boolean {

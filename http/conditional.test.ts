@@ -7,6 +7,7 @@ import {
   type Fields,
   type Precondition,
   type RangeCondition,
+  TakenFields,
 } from "./conditional.ts";
 import type { Representation } from "./representation.ts";
 
@@ -271,4 +272,18 @@ describe("If-Range", () => {
     const fields = fieldsOf(value === undefined ? {} : { "if-range": value });
     expect(evaluateIfRange(fields, representation, NOW)).toEqual(expected);
   });
+});
+
+test("Fields taken at once are those that the runtime gives one by one", () => {
+  const headers = new Headers([
+    ["Range", "bytes=0-1"],
+    ["range", "bytes=3-4"],
+    ["If-Match", ""],
+    ["Host", "x"],
+    ["Set-Cookie", "a"],
+    ["__proto__", "if-range"],
+  ]);
+  const taken = new TakenFields(headers);
+  const names = ["range", "if-match", "host", "if-range", "want-digest", "toString", "constructor"];
+  expect(names.map((name) => taken.get(name))).toEqual(names.map((name) => headers.get(name)));
 });

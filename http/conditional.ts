@@ -12,6 +12,23 @@ export interface Fields {
   get(name: string): string | null;
 }
 
+/**
+ * The fields of a request, taken from the runtime at once: asking it for some of them costs
+ * as much as taking all.
+ */
+export class TakenFields implements Fields {
+  readonly #all: Readonly<Record<string, string | string[] | undefined>>;
+
+  constructor(headers: { toJSON(): Record<string, string | string[]> }) {
+    this.#all = headers.toJSON();
+  }
+
+  get(name: string): string | null {
+    const value = this.#all[name];
+    return typeof value === "string" ? value : null;
+  }
+}
+
 export type Precondition =
   | { readonly kind: "proceed" }
   | { readonly kind: "not-modified" }
