@@ -29,6 +29,8 @@ const ASK_AGAIN = 1_000;
 
 /** When to ask about an open file again. */
 interface Schedule {
+  /** As of the last question: finding out where the file is takes longer than the rest of an answer's fields. */
+  readonly identity: Identity;
   /** Milliseconds. */
   again: number;
   /** Milliseconds; for digests to be computed. */
@@ -47,26 +49,29 @@ export class OpenFileDigests {
 
   /** The digests, if they are known; else, if they are `wanted`, they are computed for a later request. */
   of(file: OpenFile, wanted: boolean, now: number): Digests | undefined {
-    const { identity } = file;
-    const schedule = this.#schedules.get(file);
-    const known = this.#source.knownDigests(identity);
+    const schedule = this.#schedules.get(file) ?? this.#begin(file);
+    const known = this.#source.knownDigests(schedule.identity);
     if (known !== undefined) {
-      if (schedule !== undefined) schedule.wasKnown = true;
+      schedule.wasKnown = true;
       return known;
     }
-    if (schedule !== undefined && (wanted ? schedule.computedAgain : schedule.again) > now) {
-      return undefined;
-    }
+    if ((wanted ? schedule.computedAgain : schedule.again) > now) return undefined;
+    const { identity } = file;
     const again = now + ASK_AGAIN;
-    const computedAgain = wanted ? again : (schedule?.computedAgain ?? 0);
-    this.#schedules.set(file, { again, computedAgain, wasKnown: false });
+    const computedAgain = wanted ? again : schedule.computedAgain;
+    this.#schedules.set(file, { identity, again, computedAgain, wasKnown: false });
     // The state directory is looked into once for a file, and when memory dropped its digests.
-    const isKept = schedule === undefined || schedule.wasKnown;
-    const need = wanted ? "computed" : isKept ? "kept" : "known";
+    const need = wanted ? "computed" : schedule.wasKnown ? "kept" : "known";
     const answer = this.#source.digestsOf(identity, need);
     if (!(answer instanceof Promise)) return answer;
     // A failure means that the other process is gone: its successor is asked in a second.
     answer.catch(() => {});
     return undefined;
+  }
+
+  #begin(file: OpenFile): Schedule {
+    const schedule = { identity: file.identity, again: 0, computedAgain: 0, wasKnown: true };
+    this.#schedules.set(file, schedule);
+    return schedule;
   }
 }
