@@ -11,7 +11,9 @@ import { FileChanged, planFailure } from "./files/failure.ts";
 import { InFlight } from "./files/in-flight.ts";
 import { listDirectory } from "./files/listing.ts";
 import { locate, openRoot, type Root } from "./files/locate.ts";
-import { type Asked, type Exchange, respond, respondFromFile } from "./files/respond.ts";
+import { Found } from "./files/open-file.ts";
+import { type Asked, type Exchange, respond, respondFromFile, take } from "./files/respond.ts";
+import { type Fields, TakenFields } from "./http/conditional.ts";
 import { isHost } from "./http/host.ts";
 import { NO_SUCH_HOST, plan, planMethod, planNowhere, planSlash } from "./http/plan.ts";
 import { hasParameter, parseTarget, type Target } from "./http/target.ts";
@@ -84,57 +86,84 @@ function answerFailure(site: Site, error: unknown, asked: Asked): Response {
 
 /** The path of a request: its target, what stands there, what to send, the response. */
 function answer(site: Site, exchange: Exchange): Response | Promise<Response> {
-  const { root, prefix, swarm } = site;
+  const { root, prefix } = site;
   const { method, url, headers } = exchange.request;
-  // 1. The Host is one host, and the target names a place below the prefix, or none.
-  if (!isHost(headers.get("host"))) return respond(NO_SUCH_HOST, exchange);
+  const fields = new TakenFields(headers);
+  const asker = new Asker(exchange, fields);
+  // 1. The Host is one host.
+  if (!isHost(fields.get("host"))) return respond(NO_SUCH_HOST, exchange);
+  // 2. The URL led to a file a moment ago. Whether it still does is seen before it is sent.
+  const recalled = root.openFiles.recall(url, exchange.now);
+  if (recalled !== undefined) return answerFile(site, recalled, asker);
+  // 3. The target names a place below the prefix, or none.
   const target = parseTarget(url, prefix);
-  if (target.kind !== "path") return answerNowhere(site, target, exchange);
-  // 2. The place is an open file, a directory or nothing.
+  if (target.kind !== "path") return answerNowhere(site, target, asker);
+  // 4. The place is an open file, a directory or nothing.
   const place = locate(root, target);
   if (place.kind === "file") {
-    using file = place;
-    const { now } = exchange;
-    // 3. A client may want the document about a file in its place.
-    const document = swarm.metalinkInstead(file, asking(exchange), now);
-    if (document !== undefined) return document.then((plan) => respond(plan, exchange));
-    // 4. Facts about a file become a plan, and the plan a response.
     const download = hasParameter(target.query, "download");
-    const circumstances = { now, boundary: () => crypto.randomUUID(), download };
-    const decided = plan(method, headers, file.representAt(now), circumstances);
-    const described = swarm.addFields(decided, file, exchange.request, now);
-    return respondFromFile(described, file, exchange);
+    root.openFiles.name(url, place, download);
+    return answerFile(site, new Found(place, download, undefined), asker);
   }
   // 5. A listing is read, and everything else has a plan without facts.
-  if (place.kind === "absent") return answerNowhere(site, target, exchange);
+  if (place.kind === "absent") return answerNowhere(site, target, asker);
   const refused = planMethod(method);
   if (target.trailingSlash && refused === undefined) {
-    const listing = listDirectory(root, place, target, prefix, headers, documentsOfFile);
+    const listing = listDirectory(root, place, target, prefix, fields, documentsOfFile);
     return listing.then((listed) => respond(listed, exchange));
   }
   place[Symbol.dispose]();
   return respond(refused ?? planSlash(target, prefix), exchange);
 }
 
+/** From an open file to the response. */
+function answerFile({ swarm }: Site, found: Found, asker: Asker): Response | Promise<Response> {
+  using held = found;
+  const { file, download } = held;
+  const { exchange, fields } = asker;
+  const { now } = exchange;
+  const { method } = exchange.request;
+  // 1. A client may want the document about a file in its place.
+  const document = swarm.metalinkInstead(held, asker, now);
+  if (document !== undefined) return document.then((plan) => respond(plan, exchange));
+  // 2. Facts about a file become a plan.
+  const circumstances = { now, boundary: () => crypto.randomUUID(), download };
+  const decided = plan(method, fields, file.representAt(now), circumstances);
+  // 3. The file is still what it was when its bytes have been read, or it is found anew.
+  const bytes = take(decided, held, method);
+  // 4. What else is known of it goes with the plan, and the plan becomes a response.
+  const described = swarm.addFields(decided, file, { method, headers: fields }, now);
+  return respondFromFile(described, bytes, file, exchange);
+}
+
 /** Where no file and no directory is: the swarm's documents and its tracker, or nothing. */
 function answerNowhere(
   { swarm, prefix }: Site,
   target: Target,
-  exchange: Exchange,
+  asker: Asker,
 ): Response | Promise<Response> {
-  const document = swarm.documentOrTracker(target, asking(exchange));
+  const { exchange } = asker;
+  const document = swarm.documentOrTracker(target, asker);
   if (document !== undefined) return document.then((plan) => respond(plan, exchange));
   return respond(planMethod(exchange.request.method) ?? planNowhere(target, prefix), exchange);
 }
 
 /** Only what the swarm decides by; the address is looked up when it asks for it. */
-function asking({ request, server }: Exchange): ClientRequest {
-  return {
-    request,
-    get client() {
-      return server.requestIP(request)?.address ?? "";
-    },
-  };
+class Asker implements ClientRequest {
+  constructor(
+    readonly exchange: Exchange,
+    readonly fields: Fields,
+  ) {}
+
+  get request(): ClientRequest["request"] {
+    const { method, url } = this.exchange.request;
+    return { method, url, headers: this.fields };
+  }
+
+  get client(): string {
+    const { request, server } = this.exchange;
+    return server.requestIP(request)?.address ?? "";
+  }
 }
 
 /** Runs the program until a signal ends it. */

@@ -1,9 +1,11 @@
 /**
- * Whether a file is still what it was. Every request asks twice, at its path before
- * and at its descriptor after reading, so on Linux statx(2) is called directly and
- * its answer compared where it lies: no object is made of it, which is half the cost.
+ * Whether a file is still what it was. Every answer from a file asks, at its path or at
+ * its descriptor, so on Linux statx(2) is called directly and its answer compared where
+ * it lies: no object is made of it, which is half the cost. Addresses are taken once:
+ * what they are of is used later on, and so is kept and not moved.
  */
 
+import { type Pointer, ptr } from "bun:ffi";
 import { fstatSync, statSync } from "node:fs";
 import { openLibc } from "../os/libc.ts";
 import { COMPARED, type Facts, factsOf, isSame } from "./identity.ts";
@@ -15,10 +17,11 @@ const libc = openLibc({
 const AT_FDCWD = -100;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
-const EMPTY = Buffer.from("\0");
 
-/** struct statx: 256 bytes, the same on every architecture. */
-const answer = new Uint32Array(64);
+/** struct statx: 256 bytes, the same on every architecture. The word behind it is an empty string. */
+const answer = new Uint32Array(new ArrayBuffer(260));
+const answerPlace = ptr(answer);
+const emptyPlace = ptr(answer, 256);
 
 /** Where the words of each fact begin in it, in bytes. */
 const OFFSETS: Readonly<Record<keyof Facts, readonly number[]>> = {
@@ -41,20 +44,23 @@ export class Seen {
   readonly facts: Facts;
   /** What statx(2) answered then; undefined where it can't be asked. */
   readonly #words: Uint32Array | undefined;
+  /** Kept for its address. */
   readonly #path: Uint8Array;
+  readonly #pathPlace: Pointer;
 
   /** `path` is where it was found. */
   constructor(descriptor: number, path: string) {
     // Before the facts: a change in between makes the next look fail, not pass.
     this.#words = statOpen(descriptor) ? answer.slice() : undefined;
     this.facts = factsOf(fstatSync(descriptor, { bigint: true }));
-    this.#path = Buffer.from(`${path}\0`);
+    this.#path = new TextEncoder().encode(`${path}\0`);
+    this.#pathPlace = ptr(this.#path);
   }
 
   /** Whether the path leads to this very file, unchanged. False where that can't be told. */
   isAt(path: string): boolean {
     if (libc !== undefined && this.#words !== undefined) {
-      const failed = libc.statx(AT_FDCWD, this.#path, 0, STATX_BASIC_STATS, answer) !== 0;
+      const failed = libc.statx(AT_FDCWD, this.#pathPlace, 0, STATX_BASIC_STATS, answerPlace) !== 0;
       return !failed && agrees(this.#words, REMEMBERED);
     }
     const now = statSync(path, { bigint: true, throwIfNoEntry: false });
@@ -70,7 +76,7 @@ export class Seen {
 
 /** Fills `answer` with what the system says of an open file. */
 function statOpen(descriptor: number): boolean {
-  return libc?.statx(descriptor, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, answer) === 0;
+  return libc?.statx(descriptor, emptyPlace, AT_EMPTY_PATH, STATX_BASIC_STATS, answerPlace) === 0;
 }
 
 function agrees(words: Uint32Array, places: readonly number[]): boolean {

@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { temporaryDirectory } from "../test/site.ts";
+import { FileChanged } from "./failure.ts";
 import { OpenFile, OpenFiles } from "./open-file.ts";
 
 function openFile(path: string): OpenFile {
@@ -138,4 +139,59 @@ test.each<[string, (path: string) => void, boolean]>([
   while (files.forgetOldest());
   rmSync(directory, { recursive: true });
   expect(file !== undefined).toBe(found);
+});
+
+test("An URL is remembered with its file: so many for one file, none that is long, and no longer than it", () => {
+  const directory = temporaryDirectory();
+  const path = join(directory, "file");
+  writeFileSync(path, "OLD");
+  const files = new OpenFiles(1);
+  const file = openFile(path);
+  const url = (n: number) => `http://x/data/file?${n}`;
+  const recalled = () =>
+    Array.from({ length: 10 }, (_, n) => {
+      using found = files.recall(url(n), 1);
+      return found?.file === file && found.download;
+    });
+  // Nobody remembers the file yet.
+  files.name(url(0), file, true);
+  const seen = [recalled().includes(true)];
+  files.remember(file);
+  for (let n = 0; n < 10; n++) files.name(url(n), file, true);
+  const long = `http://x/data/${"a".repeat(600)}`;
+  files.name(long, file, true);
+  seen.push(...recalled(), files.recall(long, 1) !== undefined);
+  files.forgetOldest();
+  seen.push(recalled().includes(true));
+  file.release();
+  expect(seen).toEqual([false, false, false, ...Array(8).fill(true), false, false]);
+});
+
+test.each<[string, (path: string) => void, string]>([
+  ["left alone", () => {}, "look confirm"],
+  ["written to", (path) => writeFileSync(path, "other"), ""],
+  ["renamed away", (path) => renameSync(path, `${path}2`), ""],
+])("A file recalled by its URL and %s: one look at its path says so", (_, change, passed) => {
+  const path = join(temporaryDirectory(), "file");
+  writeFileSync(path, "OLD");
+  const files = new OpenFiles(1);
+  const file = openFile(path);
+  files.remember(file);
+  files.name("http://x/file", file, false);
+  change(path);
+  const held: string[] = [];
+  for (const check of ["look", "confirm"] as const) {
+    files.name("http://x/file", file, false);
+    using found = files.recall("http://x/file", 1);
+    try {
+      found?.[check]();
+      if (found !== undefined) held.push(check);
+    } catch (error) {
+      if (!(error instanceof FileChanged)) throw error;
+    }
+  }
+  const { size } = files;
+  while (files.forgetOldest());
+  file.release();
+  expect([held.join(" "), size]).toEqual([passed, passed === "" ? 0 : 1]);
 });

@@ -1,13 +1,15 @@
 /**
- * Open files, shared by the requests that read them and remembered by path. A
- * remembered one is used again only while the path still leads to the same version:
- * looking at it is one system call, opening it and asking where it is are four.
+ * Open files, shared by the requests that read them and remembered by path, and by the
+ * URLs that led there. A remembered one is used again only while the path still leads to
+ * the same version: looking at it is one system call, opening it and asking where it is
+ * are four. {@link Found} says when that look is due.
  */
 
 import { closeSync } from "node:fs";
 import { represent, type Representation } from "../http/representation.ts";
 import { DESCRIPTOR_LIMIT } from "../os/descriptors.ts";
 import { errorCode } from "../os/error-code.ts";
+import { FileChanged } from "./failure.ts";
 import { type Identity, identityOf, realPathOf, type Version } from "./identity.ts";
 import { Seen } from "./look.ts";
 
@@ -17,8 +19,12 @@ export class OpenFile implements Disposable {
   readonly #seen: Seen;
   #uses = 1;
   #settled: Representation | undefined;
-  /** Milliseconds; when it was last found by its path. */
+  /** Milliseconds; when it was last found. */
   found = 0;
+  /** Greater for one that was found later. */
+  turn = 0;
+  /** The URLs that it is remembered by, the first of them first. */
+  readonly urls: string[] = [];
 
   constructor(
     readonly descriptor: number,
@@ -92,9 +98,62 @@ function close(descriptor: number): void {
  */
 const FORGET_AFTER = 10_000;
 
-/** Remembered files, the least recently found first. */
+/**
+ * An open file as a request found it. At its path, it was looked at already: what is read
+ * then is checked at the descriptor. By its URL, it wasn't: one look at the path, after
+ * reading, says both that it is still there and that the bytes are of this version. What
+ * is answered without reading is answered after that look.
+ */
+export class Found implements Disposable {
+  #looked: boolean;
+
+  constructor(
+    /** Retained; released with this. */
+    readonly file: OpenFile,
+    /** Whether the URL asked for it to be saved. */
+    readonly download: boolean,
+    /** Where it was recalled by its URL; undefined: it was found at its path. */
+    readonly recalledBy: OpenFiles | undefined,
+  ) {
+    this.#looked = recalledBy === undefined;
+  }
+
+  /** Looks at its path, if that wasn't done for this request. Throws FileChanged, and it is forgotten. */
+  look(): void {
+    if (this.#looked) return;
+    if (!this.file.isStillThere()) {
+      this.recalledBy?.forget(this.file);
+      throw new FileChanged();
+    }
+    this.#looked = true;
+  }
+
+  /** To be called when bytes were read. Throws FileChanged unless they are of this version. */
+  confirm(): void {
+    if (!this.#looked) this.look();
+    else if (!this.file.isUnchanged()) throw new FileChanged();
+  }
+
+  [Symbol.dispose](): void {
+    this.file.release();
+  }
+}
+
+/** What an URL led to. */
+interface Named {
+  readonly file: OpenFile;
+  readonly download: boolean;
+}
+
+/** Characters of an URL that is remembered, and how many are for one file. */
+const LONGEST_URL = 512;
+const MOST_URLS = 8;
+
+/** Remembered files. */
 export class OpenFiles {
   readonly #byPath = new Map<string, OpenFile>();
+  readonly #byUrl = new Map<string, Named>();
+  #turn = 0;
   readonly #capacity: number;
   #timer: ReturnType<typeof setInterval> | undefined;
 
@@ -110,13 +169,23 @@ export class OpenFiles {
   find(path: string): OpenFile | undefined {
     const file = this.#byPath.get(path);
     if (file === undefined) return undefined;
-    this.#byPath.delete(path);
     if (!file.isStillThere()) {
-      file.release();
+      this.forget(file);
       return undefined;
     }
-    this.#byPath.set(path, file);
-    file.found = Date.now();
+    return this.#use(file, Date.now());
+  }
+
+  /** What `url` led to when it was asked for last, if that is remembered: nobody has looked whether it still does. */
+  recall(url: string, now: number): Found | undefined {
+    const named = this.#byUrl.get(url);
+    if (named === undefined) return undefined;
+    return new Found(this.#use(named.file, now), named.download, this);
+  }
+
+  #use(file: OpenFile, now: number): OpenFile {
+    file.found = now;
+    file.turn = ++this.#turn;
     file.retain();
     return file;
   }
@@ -125,28 +194,39 @@ export class OpenFiles {
   remember(file: OpenFile): void {
     if (this.#capacity === 0) return;
     if (this.#byPath.size >= this.#capacity) this.forgetOldest();
-    file.found = Date.now();
-    file.retain();
-    this.#byPath.set(file.path, file);
+    this.#byPath.set(file.path, this.#use(file, Date.now()));
     this.#timer ??= setInterval(() => this.#forgetUnused(), FORGET_AFTER).unref();
+  }
+
+  /** Remembers which file `url` led to, for as long as the file is. */
+  name(url: string, file: OpenFile, download: boolean): void {
+    if (url.length > LONGEST_URL || this.#byPath.get(file.path) !== file) return;
+    if (!this.#byUrl.has(url)) file.urls.push(url);
+    this.#byUrl.set(url, { file, download });
+    if (file.urls.length > MOST_URLS) this.#byUrl.delete(file.urls.shift() ?? "");
   }
 
   /** Closes one that nobody is using; false when none is remembered. */
   forgetOldest(): boolean {
-    const [oldest] = this.#byPath.values();
-    if (oldest !== undefined) this.forget(oldest.path);
+    let oldest: OpenFile | undefined;
+    for (const file of this.#byPath.values()) {
+      if (oldest === undefined || file.turn < oldest.turn) oldest = file;
+    }
+    if (oldest !== undefined) this.forget(oldest);
     return oldest !== undefined;
   }
 
-  /** The path leads nowhere, or elsewhere. */
-  forget(path: string): void {
-    this.#byPath.get(path)?.release();
-    this.#byPath.delete(path);
+  /** Its path leads nowhere, or elsewhere. */
+  forget(file: OpenFile): void {
+    if (this.#byPath.get(file.path) !== file) return;
+    this.#byPath.delete(file.path);
+    for (const url of file.urls.splice(0)) this.#byUrl.delete(url);
+    file.release();
   }
 
   #forgetUnused(): void {
     const limit = Date.now() - FORGET_AFTER;
-    for (const { found, path } of this.#byPath.values()) if (found < limit) this.forget(path);
+    for (const file of this.#byPath.values()) if (file.found < limit) this.forget(file);
     if (this.#byPath.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;

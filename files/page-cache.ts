@@ -9,7 +9,7 @@
  * and on file systems that can't tell (tmpfs, for one), all is taken to be there.
  */
 
-import { ptr } from "bun:ffi";
+import { FFIType, ptr } from "bun:ffi";
 import { read, readSync } from "node:fs";
 import { openLibc } from "../os/libc.ts";
 import type { Window } from "../range.ts";
@@ -31,11 +31,13 @@ const CHUNK = 1024 * 1024;
 
 // musl has it since 1.2.5.
 const libc = openLibc({
-  preadv2: { args: ["int", "ptr", "int", "i64", "int"], returns: "i64" },
+  preadv2: { args: ["int", "ptr", "int", FFIType.i64_fast, "int"], returns: FFIType.i64_fast },
 });
-/** struct iovec: address (8), length (8). */
-const iovec = new BigUint64Array(2);
-const probe = new Uint8Array(1);
+/** struct iovec: address (8), length (8), in words from the low one up. */
+const iovec = new Uint32Array(new ArrayBuffer(16));
+/** It isn't moved while it is kept. */
+const iovecPlace = ptr(iovec);
+const probe = new Uint8Array(new ArrayBuffer(1));
 
 /** Devices whose file systems can't tell. */
 const untold = new Set<bigint>();
@@ -45,14 +47,19 @@ export function isResident(file: OpenFile, { start, end }: Window): boolean {
   if (!canTell(file)) return true;
   const last = Math.min(end, start + MOST_WARMED) - 1;
   for (let position = start; position < last; position += STRIDE) {
-    if (!readNow(file, probe, position)) return false;
+    if (!readNow(file, probe, position, RWF_NOWAIT)) return false;
   }
-  return readNow(file, probe, last);
+  return readNow(file, probe, last, RWF_NOWAIT);
 }
 
 /** Fills `bytes` from `position` on; false, with nothing to be relied on in them, when that would wait. */
 export function readResident(file: OpenFile, bytes: Uint8Array, position: number): boolean {
-  return canTell(file) && readNow(file, bytes, position);
+  return canTell(file) && readNow(file, bytes, position, RWF_NOWAIT);
+}
+
+/** The same where a disk may be waited for if its file system can't tell. */
+export function readAtOnce(file: OpenFile, bytes: Uint8Array, position: number): boolean {
+  return readNow(file, bytes, position, canTell(file) ? RWF_NOWAIT : 0);
 }
 
 /** Whether this file's system can tell what is in memory. */
@@ -109,14 +116,23 @@ export async function fill(file: OpenFile, bytes: Buffer, position: number): Pro
 function learn(file: OpenFile, position: number): void {
   if (!canTell(file)) return;
   const isRead = readSync(file.descriptor, probe, 0, 1, position) === 1;
-  if (isRead && !readNow(file, probe, position)) untold.add(file.device);
+  if (isRead && !readNow(file, probe, position, RWF_NOWAIT)) untold.add(file.device);
 }
 
-function readNow({ descriptor }: OpenFile, bytes: Uint8Array, position: number): boolean {
-  iovec[0] = BigInt(ptr(bytes));
-  iovec[1] = BigInt(bytes.length);
-  const count = libc?.preadv2(descriptor, iovec, 1, position, RWF_NOWAIT);
-  return Number(count) === bytes.length;
+/** False, too, where there is no such call. */
+function readNow(
+  { descriptor }: OpenFile,
+  bytes: Uint8Array,
+  position: number,
+  flags: number,
+): boolean {
+  if (libc === undefined) return false;
+  const address: number = ptr(bytes);
+  // A number in the place of its lowest 32 bits is cut to them.
+  iovec[0] = address;
+  iovec[1] = Math.floor(address / 2 ** 32);
+  iovec[2] = bytes.length;
+  return Number(libc.preadv2(descriptor, iovecPlace, 1, position, flags)) === bytes.length;
 }
 
 /** Reads on another thread. Resolves to the number of bytes read, 0 at the end of the file. */

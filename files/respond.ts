@@ -13,15 +13,15 @@ import { readSync } from "node:fs";
 import { NOSNIFF } from "../http/browser.ts";
 import { formatHttpDate } from "../http/date.ts";
 import type { Multipart } from "../http/multipart.ts";
-import { contentLength, type Plan, withoutContent } from "../http/plan.ts";
+import { contentLength, type Plan, windowOf, withoutContent } from "../http/plan.ts";
 import { isShortOfDescriptors } from "../os/descriptors.ts";
 import type { Window } from "../range.ts";
 import { FileChanged, OutOfDescriptors } from "./failure.ts";
 import type { InFlight } from "./in-flight.ts";
 import { pathOf } from "./locate.ts";
 import { MemoryFiles } from "./memory-files.ts";
-import type { OpenFile } from "./open-file.ts";
-import { isResident, readResident, warm } from "./page-cache.ts";
+import type { Found, OpenFile } from "./open-file.ts";
+import { isResident, readAtOnce, warm } from "./page-cache.ts";
 import { streamParts } from "./parts.ts";
 
 /**
@@ -54,10 +54,10 @@ export interface Exchange extends Asked {
  * kind is being sent.
  */
 export function respond(plan: Plan, { request, now }: Asked): Response {
-  const { status, fields, content } = request.method === "HEAD" ? withoutContent(plan) : plan;
+  const { status, fields, own, content } = request.method === "HEAD" ? withoutContent(plan) : plan;
   // The runtime dates every answer but one to HEAD whose length is given.
   const date = request.method === "HEAD" ? { date: formatHttpDate(now) } : undefined;
-  const headers = { ...fields, ...NOSNIFF, ...date };
+  const headers = { ...fields, ...own, ...NOSNIFF, ...date };
   const bytes = bytesOf(content);
   const large = bytes !== undefined && bytes.length > READ_AT_ONCE;
   // The runtime opens one for each reader.
@@ -81,28 +81,41 @@ function keyOf({ fields }: Plan, bytes: Uint8Array): string {
 const memoryFiles = new MemoryFiles();
 
 /**
- * Answers from an open file, which stays the caller's to release: at once when the
- * bytes are in memory, else when another thread has read them.
+ * Reads what a plan to GET sends of a file, if that is a small window in memory, and makes
+ * sure that the file still is what the plan was made of. The bytes stay what they are until
+ * the next call. Throws FileChanged when the file became another version.
+ */
+export function take({ content }: Plan, found: Found, method: string): Uint8Array | undefined {
+  const window = method === "GET" ? windowOf(content) : undefined;
+  const length = window === undefined ? 0 : window.end - window.start;
+  if (window !== undefined && length > 0 && length <= READ_AT_ONCE) {
+    // Asking whether a small window is there and reading it are the same call.
+    const bytes = buffer.subarray(0, length);
+    if (readAtOnce(found.file, bytes, window.start)) {
+      found.confirm();
+      return bytes;
+    }
+  }
+  found.look();
+  return undefined;
+}
+
+/**
+ * Answers from an open file, which stays the caller's to release: at once when its bytes
+ * were taken or are in memory, else when another thread has read them.
  * Throws FileChanged when the file became another version before the answer began.
  */
 export function respondFromFile(
   plan: Plan,
+  taken: Uint8Array | undefined,
   file: OpenFile,
   exchange: Exchange,
 ): Response | Promise<Response> {
-  const { content } = plan;
+  const { status, content } = plan;
+  if (taken !== undefined) return new Response(taken, { status, headers: headersOf(plan) });
   if (!isOfFile(content) || exchange.request.method === "HEAD") return respond(plan, exchange);
   const windows = windowsOf(content);
-  const [window] = windows;
   const length = contentLength(content) ?? 0;
-  if (content.kind !== "parts" && window !== undefined && length <= READ_AT_ONCE && length > 0) {
-    // Asking whether a small window is there and reading it are the same call.
-    const bytes = buffer.subarray(0, length);
-    if (readResident(file, bytes, window.start)) {
-      checkUnchanged(file);
-      return new Response(bytes, { status: plan.status, headers: plan.fields });
-    }
-  }
   // Larger parts are read as they are sent.
   const first = content.kind === "parts" && length > READ_AT_ONCE ? [] : windows;
   const cold = first.filter(({ start, end }) => end > start && !isResident(file, { start, end }));
@@ -116,24 +129,46 @@ export function respondFromFile(
 /** The answer to a client that went away: the runtime sends it to nobody. */
 const GONE: Plan = { status: 503, fields: {}, content: { kind: "none" } };
 
-function send(
-  { status, fields }: Plan,
-  content: FileContent,
-  file: OpenFile,
-  exchange: Exchange,
-): Response {
+function send(plan: Plan, content: FileContent, file: OpenFile, exchange: Exchange): Response {
+  const { status } = plan;
+  const headers = headersOf(plan);
   const length = contentLength(content) ?? 0;
   if (length <= READ_AT_ONCE) {
     const bytes = readContent(content, length, file);
-    return new Response(bytes, { status, headers: fields });
+    return new Response(bytes, { status, headers });
   }
   exchange.server.timeout(exchange.request, LONGEST_PAUSE);
   const body =
     content.kind === "parts"
       ? streamParts(content.multipart, file, exchange.now)
       : streamWindow(windowOf(content), file, exchange);
-  return new Response(body, { status, headers: fields });
+  return new Response(body, { status, headers });
 }
+
+/** Fields as the runtime has them: it copies a Headers sooner than it reads an object. */
+interface Made {
+  readonly headers: Headers;
+  /** Those of them that are of the latest answer alone. */
+  own: Plan["fields"];
+}
+
+const made = new WeakMap<Plan["fields"], Made>();
+
+/** The fields of a plan, until the next call. Those that other answers have as well are set once. */
+function headersOf({ fields, own = NO_FIELDS }: Plan): Headers {
+  let known = made.get(fields);
+  if (known === undefined) {
+    known = { headers: new Headers(fields), own };
+    made.set(fields, known);
+  }
+  const { headers } = known;
+  for (const name in known.own) if (own[name] === undefined) headers.delete(name);
+  for (const name in own) headers.set(name, own[name] ?? "");
+  known.own = own;
+  return headers;
+}
+
+const NO_FIELDS: Plan["fields"] = {};
 
 /** Content that is bytes of a file. */
 type FileContent = Extract<Plan["content"], { kind: "whole" | "window" | "parts" }>;
@@ -145,10 +180,6 @@ function isOfFile(content: Plan["content"]): content is FileContent {
 function windowsOf(content: FileContent): readonly Window[] {
   if (content.kind === "parts") return content.multipart.parts.map(({ window }) => window);
   return [windowOf(content)];
-}
-
-function windowOf(content: Exclude<FileContent, { kind: "parts" }>): Window {
-  return content.kind === "window" ? content.window : { start: 0, end: content.completeLength };
 }
 
 /** The runtime opens the file again by its descriptor, reads on its own and closes what it opened. */

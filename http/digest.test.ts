@@ -4,10 +4,11 @@ import { describe, expect, test } from "bun:test";
 import type { Window } from "../range.ts";
 import {
   asksForDigests,
-  type DigestFields,
-  digestFields,
+  contentDigest,
   type Digests,
+  fileDigestFields,
   readWantedDigests,
+  type WantedDigests,
 } from "./digest.ts";
 
 /** A file of 100 bytes in pieces of 32, the last of 4 bytes. */
@@ -31,8 +32,15 @@ const OF_FILE = { "repr-digest": `sha-256=:${WHOLE}:`, digest: `SHA-256=${WHOLE}
 const content = (base64: string) => ({ ...OF_FILE, "content-digest": `sha-256=:${base64}:` });
 const window = (start: number, end: number): Window => ({ start, end });
 
-describe("digestFields", () => {
-  test.each<[string, Digests, Window | undefined, DigestFields]>([
+/** All fields of an answer. */
+function digestFields(digests: Digests, window: Window | undefined, wanted: WantedDigests) {
+  const content = contentDigest(digests, window, wanted);
+  const own = content === undefined ? {} : { "content-digest": content };
+  return { ...fileDigestFields(digests, wanted), ...own };
+}
+
+describe("The digest fields of an answer", () => {
+  test.each<[string, Digests, Window | undefined, Record<string, string>]>([
     ["HEAD, or several windows", DIGESTS, undefined, OF_FILE],
     ["the whole", DIGESTS, window(0, 100), content(WHOLE)],
     ["the first piece", DIGESTS, window(0, 32), content(FIRST)],

@@ -30,13 +30,6 @@ export interface Digests {
   readonly sha256PieceLength: number;
 }
 
-/** Lower case, as a plan has them; what is unknown or unwanted is left out. */
-export interface DigestFields {
-  readonly "repr-digest"?: string;
-  readonly "content-digest"?: string;
-  readonly digest?: string;
-}
-
 /** Which of the fields a client lets us send: each has a field of its own to say so. */
 export interface WantedDigests {
   readonly repr: boolean;
@@ -70,25 +63,32 @@ export function asksForDigests(wanted: WantedDigests, fields: Fields): boolean {
   );
 }
 
+/** The fields of the file: one object for all who say nothing. */
+export function fileDigestFields(
+  digests: Digests,
+  wanted: WantedDigests,
+): Readonly<Record<string, string>> {
+  const whole = wholeFields(digests);
+  if (wanted === ALL) return whole;
+  return {
+    ...(wanted.repr ? { "repr-digest": whole["repr-digest"] } : {}),
+    ...(wanted.digest ? { digest: whole.digest } : {}),
+  };
+}
+
 /**
- * The fields for an answer whose content is `window` of the file: all of it for a
+ * Content-Digest of an answer whose content is `window` of the file: all of it for a
  * 200 to GET, undefined for HEAD and for several windows.
  */
-export function digestFields(
+export function contentDigest(
   digests: Digests,
   window: Window | undefined,
   wanted: WantedDigests,
-): DigestFields {
-  const whole = wholeFields(digests);
+): string | undefined {
   const piece = window === undefined || !wanted.content ? undefined : pieceOf(digests, window);
-  if (wanted === ALL && piece === undefined) return whole;
-  const fields: { -readonly [Name in keyof DigestFields]: DigestFields[Name] } = {};
-  if (wanted.repr) fields["repr-digest"] = whole["repr-digest"];
-  if (wanted.digest) fields.digest = whole.digest;
-  if (piece === "whole") fields["content-digest"] = whole["repr-digest"];
-  else if (piece !== undefined)
-    fields["content-digest"] = formatSha256(pieceDigest(digests, piece));
-  return fields;
+  if (piece === undefined) return undefined;
+  if (piece === "whole") return wholeFields(digests)["repr-digest"];
+  return formatSha256(pieceDigest(digests, piece));
 }
 
 /** What a window is: the whole file, or a piece, by its number; undefined: neither. */
@@ -107,7 +107,7 @@ function pieceDigest({ sha256Pieces }: Digests, number: number): Uint8Array {
 }
 
 /** Built once, since they are on every answer. */
-function wholeFields(digests: Digests): Required<Omit<DigestFields, "content-digest">> {
+function wholeFields(digests: Digests): WholeFields {
   const known = built.get(digests);
   if (known !== undefined) return known;
   const fields = {
@@ -118,7 +118,9 @@ function wholeFields(digests: Digests): Required<Omit<DigestFields, "content-dig
   return fields;
 }
 
-const built = new WeakMap<Digests, Required<Omit<DigestFields, "content-digest">>>();
+type WholeFields = { readonly "repr-digest": string; readonly digest: string };
+
+const built = new WeakMap<Digests, WholeFields>();
 
 /** A dictionary of one byte sequence (RFC 9651 §3.2, §3.3.5). */
 function formatSha256(digest: Uint8Array): string {

@@ -12,7 +12,6 @@ import {
 } from "../range.ts";
 import { PAGE_POLICY } from "./browser.ts";
 import { evaluateIfRange, evaluatePreconditions, type Fields } from "./conditional.ts";
-import { attachment } from "./disposition.ts";
 import { frameMultipart, type Multipart } from "./multipart.ts";
 import {
   ACCEPT_RANGES,
@@ -34,7 +33,10 @@ export type Content =
 /** A response before it touches the disk. Field names are lower case. */
 export interface Plan {
   readonly status: number;
+  /** The same object for every answer that has all of these: what is made of it is made once. */
   readonly fields: Readonly<Record<string, string>>;
+  /** What this answer has besides them. */
+  readonly own?: Readonly<Record<string, string>>;
   readonly content: Content;
 }
 
@@ -135,11 +137,16 @@ export function refuse(status: number, reason: string, fields: Plan["fields"] = 
 export function withoutContent(answer: Plan): Plan {
   const length = contentLength(answer.content);
   if (length === undefined) return answer;
-  return {
-    ...answer,
-    fields: { ...answer.fields, "content-length": String(length) },
-    content: { kind: "none" },
-  };
+  const own = { ...answer.own, "content-length": String(length) };
+  return { ...answer, own, content: { kind: "none" } };
+}
+
+/** The one window of a file that content is; undefined for several, and for what is of no file. */
+export function windowOf(content: Extract<Content, { kind: "whole" | "window" }>): Window;
+export function windowOf(content: Content): Window | undefined;
+export function windowOf(content: Content): Window | undefined {
+  if (content.kind === "window") return content.window;
+  return content.kind === "whole" ? { start: 0, end: content.completeLength } : undefined;
 }
 
 /** Bytes after the header; undefined when there is nothing to count. */
@@ -166,42 +173,10 @@ export const NO_SUCH_HOST: Plan = refuse(400, "Host is not one host");
 export const NOT_FOUND: Plan = refuse(404, "There is no such file here");
 
 function planWhole(representation: Representation, download: boolean): Plan {
-  const { completeLength, name } = representation;
-  const fields = representationFields(representation);
   return {
     status: 200,
-    fields: download ? { ...fields, "content-disposition": attachment(name) } : fields,
-    content: { kind: "whole", completeLength },
-  };
-}
-
-function planWindow(window: Window, representation: Representation, disposition: string): Plan {
-  const contentRange = formatContentRange(window, representation.completeLength);
-  return {
-    status: 206,
-    fields: windowFields(representationFields(representation), disposition, contentRange),
-    content: { kind: "window", window },
-  };
-}
-
-/** Written out where there is nothing else, since this is on the path of every piece and a spread costs more. */
-function windowFields(
-  fields: Plan["fields"],
-  disposition: string,
-  contentRange: string,
-): Plan["fields"] {
-  const modified = fields["last-modified"];
-  if (modified === undefined || fields["content-security-policy"] !== undefined) {
-    return { ...fields, "content-disposition": disposition, "content-range": contentRange };
-  }
-  return {
-    "accept-ranges": "bytes",
-    etag: fields["etag"] ?? "",
-    "last-modified": modified,
-    "content-type": fields["content-type"] ?? "",
-    "content-disposition": disposition,
-    "x-content-type-options": "nosniff",
-    "content-range": contentRange,
+    fields: representationFields(representation, download),
+    content: { kind: "whole", completeLength: representation.completeLength },
   };
 }
 
@@ -226,7 +201,8 @@ function planRange(
 
   const [window, ...others] = outcome.windows;
   if (others.length === 0) {
-    return planWindow(window, representation, full.fields["content-disposition"] ?? "inline");
+    const own = { "content-range": formatContentRange(window, completeLength) };
+    return { status: 206, fields: full.fields, own, content: { kind: "window", window } };
   }
   const multipart = frameMultipart(outcome.windows, completeLength, mediaType, boundary());
   return {

@@ -8,6 +8,7 @@
 
 import { fileConfinement } from "./browser.ts";
 import { formatHttpDate } from "./date.ts";
+import { attachment } from "./disposition.ts";
 import { mediaTypeOf } from "./media-type.ts";
 
 /** What a GET of one version of one file would send. */
@@ -72,21 +73,24 @@ export function validatorFields(representation: Representation): Readonly<Record
   return { ...tagged, "last-modified": formatHttpDate(lastModified) };
 }
 
-/** Those of a 200 that is shown and not saved. Built once a version. */
+/** Those of a 200, and of a 206 but for its range, that is to be shown or, by `download`, saved. Built once a version. */
 export function representationFields(
   representation: Representation,
+  download = false,
 ): Readonly<Record<string, string>> {
+  const built = download ? toSave : toShow;
   const known = built.get(representation);
   if (known !== undefined) return known;
-  const { mediaType } = representation;
+  const { mediaType, name } = representation;
   const fields = {
     ...validatorFields(representation),
     "content-type": mediaType,
-    "content-disposition": "inline",
+    "content-disposition": download ? attachment(name) : "inline",
     ...fileConfinement(mediaType),
   };
   built.set(representation, fields);
   return fields;
 }
 
-const built = new WeakMap<Representation, Readonly<Record<string, string>>>();
+const toShow = new WeakMap<Representation, Readonly<Record<string, string>>>();
+const toSave = new WeakMap<Representation, Readonly<Record<string, string>>>();

@@ -5,16 +5,20 @@
 
 import { OpenFileDigests } from "../digests/open-file-digests.ts";
 import type { Root } from "../files/locate.ts";
-import type { OpenFile } from "../files/open-file.ts";
+import type { Found, OpenFile } from "../files/open-file.ts";
 import { segmentsBelow } from "../files/shared-content.ts";
 import { baseUrl } from "../http/base-url.ts";
 import type { Fields } from "../http/conditional.ts";
-import { asksForDigests, digestFields, readWantedDigests } from "../http/digest.ts";
+import {
+  asksForDigests,
+  contentDigest,
+  fileDigestFields,
+  readWantedDigests,
+} from "../http/digest.ts";
 import { isForwarded } from "../http/forwarded.ts";
 import { wantsMetalink } from "../http/negotiate.ts";
-import { NOT_FOUND, type Plan, planMethod, refuse } from "../http/plan.ts";
+import { NOT_FOUND, type Plan, planMethod, refuse, windowOf } from "../http/plan.ts";
 import { formatPath, type Target } from "../http/target.ts";
-import type { Window } from "../range.ts";
 import {
   type AskedBy,
   documentOf,
@@ -50,6 +54,9 @@ export class SwarmAnswers {
   readonly #digests: OpenFileDigests;
   /** For every answer with a file whose Metalink could have been the answer. */
   readonly #vary: Plan["fields"];
+  /** What was added last to the fields of 200 and 206. */
+  readonly #whole = new WeakMap<Plan["fields"], Described>();
+  readonly #part = new WeakMap<Plan["fields"], Described>();
 
   constructor(options: SwarmAnswersOptions) {
     this.#options = options;
@@ -69,11 +76,13 @@ export class SwarmAnswers {
    * The Metalink in place of a file, for a client that names this type in Accept and has
    * nothing of the file yet, once the digests are known. Undefined: send the file.
    */
-  metalinkInstead(file: OpenFile, asking: ClientRequest, now: number): Promise<Plan> | undefined {
+  metalinkInstead(found: Found, asking: ClientRequest, now: number): Promise<Plan> | undefined {
     const { method, headers } = asking.request;
     if (!this.#options.negotiate || !wantsMetalink(headers.get("accept"))) return undefined;
     if (method !== "GET" && method !== "HEAD") return undefined;
     if (ABOUT_THE_FILE.some((name) => headers.get(name) !== null)) return undefined;
+    found.look();
+    const { file } = found;
     const segments = segmentsBelow(this.#options.root, file.path);
     if (segments === undefined || this.#digests.of(file, false, now) === undefined)
       return undefined;
@@ -81,25 +90,49 @@ export class SwarmAnswers {
   }
 
   /** Adds the fields for digests and documents of `file` to the plan of its answer. */
-  addFields(decided: Plan, file: OpenFile, request: ClientRequest["request"], now: number): Plan {
-    const { status, fields, content } = decided;
+  addFields(
+    decided: Plan,
+    file: OpenFile,
+    { method, headers }: Pick<ClientRequest["request"], "method" | "headers">,
+    now: number,
+  ): Plan {
+    const { status, fields, own, content } = decided;
     if (status === 304) return { status, fields: { ...fields, ...this.#vary }, content };
     if (status !== 200 && status !== 206) return decided;
-    const { headers, method } = request;
     const wanted = readWantedDigests(headers);
     const digests = this.#digests.of(file, asksForDigests(wanted, headers), now);
-    const known = digests && digestFields(digests, windowOf(content, method), wanted);
+    const known = digests && fileDigestFields(digests, wanted);
     const link = status === 200 ? this.#linkOf(file, now) : undefined;
-    return { status, fields: { ...fields, ...this.#vary, ...known, ...link }, content };
+    const described = this.#add(status === 200 ? this.#whole : this.#part, fields, known, link);
+    const window = method === "GET" ? windowOf(content) : undefined;
+    const digest = digests && contentDigest(digests, window, wanted);
+    if (digest === undefined) return { ...decided, fields: described };
+    return { status, fields: described, own: { ...own, "content-digest": digest }, content };
   }
 
-  #linkOf(file: OpenFile, now: number): Plan["fields"] | undefined {
+  #linkOf(file: OpenFile, now: number): string | undefined {
     const { root, mirrors } = this.#options;
-    const link = linkField(file.representAt(now), () => {
+    return linkField(file.representAt(now), () => {
       const segments = segmentsBelow(root, file.path) ?? [];
       return mirrors.map((mirror) => formatPath(mirror, segments, false));
     });
-    return link === undefined ? undefined : { link };
+  }
+
+  /** Fields with what is known besides: the same object as before when it is the same. */
+  #add(
+    before: WeakMap<Plan["fields"], Described>,
+    fields: Plan["fields"],
+    known: Plan["fields"] | undefined,
+    link: string | undefined,
+  ): Plan["fields"] {
+    const described = before.get(fields);
+    if (described !== undefined && described.known === known && described.link === link) {
+      return described.all;
+    }
+    const linked = link === undefined ? undefined : { link };
+    const all = { ...fields, ...this.#vary, ...known, ...linked };
+    before.set(fields, { known, link, all });
+    return all;
   }
 
   async #document(
@@ -142,6 +175,13 @@ export class SwarmAnswers {
   }
 }
 
+/** Fields, and what they were made of besides those of the plan. */
+interface Described {
+  readonly known: Plan["fields"] | undefined;
+  readonly link: string | undefined;
+  readonly all: Plan["fields"];
+}
+
 /** Characters of the longest Host field that is a numeric address; the tracker uses no other. */
 const LONGEST_ADDRESS = 64;
 
@@ -156,10 +196,3 @@ const ABOUT_THE_FILE = [
   "if-modified-since",
   "if-unmodified-since",
 ];
-
-/** The one window that an answer to GET carries. */
-function windowOf(content: Plan["content"], method: string): Window | undefined {
-  if (method !== "GET") return undefined;
-  if (content.kind === "window") return content.window;
-  return content.kind === "whole" ? { start: 0, end: content.completeLength } : undefined;
-}
