@@ -195,3 +195,20 @@ test.each<[string, (path: string) => void, string]>([
   file.release();
   expect([held.join(" "), size]).toEqual([passed, passed === "" ? 0 : 1]);
 });
+
+test("A file that was located long ago isn't recalled, however often it is asked for", () => {
+  const path = join(temporaryDirectory(), "file");
+  writeFileSync(path, "OLD");
+  const files = new OpenFiles(1);
+  const file = openFile(path);
+  files.remember(file);
+  files.name("http://x/file", file, false);
+  const now = Date.now();
+  const recalled = [0, 5_000, 9_000, 10_000, 20_000].map((later) => {
+    using found = files.recall("http://x/file", now + later);
+    return found !== undefined;
+  });
+  while (files.forgetOldest());
+  file.release();
+  expect(recalled).toEqual([true, true, true, false, false]);
+});

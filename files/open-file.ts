@@ -19,7 +19,8 @@ export class OpenFile implements Disposable {
   readonly #seen: Seen;
   #uses = 1;
   #settled: Representation | undefined;
-  /** Milliseconds; when it was last found. */
+  /** Milliseconds: when its place was held against the root, and when it was last found. */
+  located = 0;
   found = 0;
   /** Greater for one that was found later. */
   turn = 0;
@@ -145,6 +146,12 @@ interface Named {
   readonly download: boolean;
 }
 
+/**
+ * Milliseconds after which a file is located anew. A directory above it may have become a
+ * link that leads out of the root: the file itself doesn't show that.
+ */
+const LOCATE_AFTER = 10_000;
+
 /** Characters of an URL that is remembered, and how many are for one file. */
 const LONGEST_URL = 512;
 const MOST_URLS = 8;
@@ -169,18 +176,23 @@ export class OpenFiles {
   find(path: string): OpenFile | undefined {
     const file = this.#byPath.get(path);
     if (file === undefined) return undefined;
-    if (!file.isStillThere()) {
+    const now = Date.now();
+    if (this.#isOld(file, now) || !file.isStillThere()) {
       this.forget(file);
       return undefined;
     }
-    return this.#use(file, Date.now());
+    return this.#use(file, now);
   }
 
   /** What `url` led to when it was asked for last, if that is remembered: nobody has looked whether it still does. */
   recall(url: string, now: number): Found | undefined {
     const named = this.#byUrl.get(url);
-    if (named === undefined) return undefined;
+    if (named === undefined || this.#isOld(named.file, now)) return undefined;
     return new Found(this.#use(named.file, now), named.download, this);
+  }
+
+  #isOld({ located }: OpenFile, now: number): boolean {
+    return now - located >= LOCATE_AFTER;
   }
 
   #use(file: OpenFile, now: number): OpenFile {
@@ -194,7 +206,8 @@ export class OpenFiles {
   remember(file: OpenFile): void {
     if (this.#capacity === 0) return;
     if (this.#byPath.size >= this.#capacity) this.forgetOldest();
-    this.#byPath.set(file.path, this.#use(file, Date.now()));
+    file.located = Date.now();
+    this.#byPath.set(file.path, this.#use(file, file.located));
     this.#timer ??= setInterval(() => this.#forgetUnused(), FORGET_AFTER).unref();
   }
 
