@@ -90,10 +90,10 @@ async function main(): Promise<void> {
   console.log(`Written: ${values.out}`);
 }
 
-/** What another command has written to the end of the file, from its heading on. */
+/** What is told of swarms at the end of the file, which another command writes. */
 function swarmSection(path: string): string {
   const before = existsSync(path) ? readFileSync(path, "utf8") : "";
-  const at = before.search(/^# Swarm$/m);
+  const at = before.search(/^# Swarm/m);
   return at === -1 ? "" : `\n${before.slice(at)}`;
 }
 
