@@ -4,6 +4,7 @@
  */
 
 import { test } from "bun:test";
+import { errorCode } from "../os/error-code.ts";
 
 /** Debian's own Python, which is the one that has libtorrent. */
 export const PYTHON = "/usr/bin/python3";
@@ -28,10 +29,20 @@ export function testWith(...programs: readonly string[]): typeof test {
   return Object.assign(failing, { concurrent: failing }) as unknown as typeof test;
 }
 
-/** A port that was free a moment ago, for programs that take one and can't say which. */
+/**
+ * A port for programs that take one and can't say which: free a moment ago, and below those
+ * that the kernel gives to programs that take any.
+ */
 export function freePort(): number {
-  using listener = Bun.listen({ hostname: "0.0.0.0", port: 0, socket: { data() {} } });
-  return listener.port;
+  for (;;) {
+    const port = 10_000 + Math.floor(20_000 * Math.random());
+    try {
+      using _ = Bun.listen({ hostname: "0.0.0.0", port, socket: { data() {} } });
+      return port;
+    } catch (error) {
+      if (errorCode(error) !== "EADDRINUSE") throw error;
+    }
+  }
 }
 
 /** What a program printed and how it ended. */
