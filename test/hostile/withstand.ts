@@ -13,7 +13,7 @@ const AT_ONCE = 100;
 /** Ordinary requests that are timed: the machine may be busy with other tests during some. */
 const TRIES = 10;
 /** MiB that processes may grow by: the garbage collector takes its time. */
-const SLACK = 48;
+const SLACK = 64;
 /** MiB that a process takes which was started meanwhile, such as the one that hashes. */
 const STARTED = 64;
 
