@@ -20,11 +20,17 @@ import { hasParameter, parseTarget, type Target } from "./http/target.ts";
 import { limitConnections, MOST_SEEDED } from "./service/connection-limit.ts";
 import { banner, type Handlers, listen, listenToPeers, reservePort } from "./service/listen.ts";
 import { fail, type Log, log, print, printAnswer } from "./service/log.ts";
-import { type Options, parseCommandLine, USAGE } from "./service/options.ts";
+import { type CommandLine, handOver, type Options, parseCommandLine } from "./service/options.ts";
 import { stopOnSignals } from "./service/shutdown.ts";
 import { countWorkers, Supervisor } from "./service/supervisor.ts";
+import { usage } from "./service/usage.ts";
 import { VERSION } from "./service/version.ts";
-import { type LastCalls, lineToSupervisor, obeySupervisor, workerPort } from "./service/worker.ts";
+import {
+  type LastCalls,
+  lineToSupervisor,
+  obeySupervisor,
+  workerOptions,
+} from "./service/worker.ts";
 import { type ClientRequest, SwarmAnswers } from "./swarm/answers.ts";
 import { deskAnswers, type DeskTopics, RemoteDesk } from "./swarm/desk.ts";
 import { documentsOfFile } from "./swarm/documents/document.ts";
@@ -169,34 +175,37 @@ class Asker implements ClientRequest {
 /** Runs the program until a signal ends it. */
 async function main(args: readonly string[]): Promise<void> {
   if (isHasher()) return await runHasher({ infoHashOf, log });
+  const handed = workerOptions();
+  if (handed !== undefined) return startWorker(openRoot(handed.directory, handed), handed);
   const commandLine = parseCommandLine(args);
   switch (commandLine.kind) {
     case "help":
-      printAnswer(USAGE);
+      printAnswer(usage());
       return;
     case "version":
       printAnswer(`${VERSION}\n`);
       return;
     case "mistake":
-      return fail(`${commandLine.reason}; see rangesrv --help`);
+      return fail(commandLine.reason);
     case "hash":
       return await hash(commandLine.options, { infoHashOf, log, print });
     case "serve":
-      return start(commandLine.options);
+      return start(commandLine);
   }
 }
 
-/** One process that serves alone, a supervisor with its workers, or one of the workers. */
-async function start(options: Options): Promise<void> {
+type Serving = Extract<CommandLine, { readonly kind: "serve" }>;
+
+/** One process that serves alone, or a supervisor with its workers. */
+async function start(serving: Serving): Promise<void> {
+  const { options } = serving;
   const tell: Log = options.quiet ? () => {} : log;
   const root = openRoot(options.directory, options);
-  const sharedPort = workerPort();
-  if (sharedPort !== undefined) return startWorker(root, { ...options, port: sharedPort });
   const count = countWorkers(options.workers);
   const port =
     count === 1
       ? startAlone(root, options, tell)
-      : await startSupervisor(root, options, count, tell);
+      : await startSupervisor(root, serving, count, tell);
   if (port !== undefined && !options.quiet) print(banner(options, port));
 }
 
@@ -221,7 +230,7 @@ function startAlone(root: Root, options: Options, tell: Log): number {
 /** Returns the port when all workers listen; undefined when a signal came before. */
 async function startSupervisor(
   root: Root,
-  options: Options,
+  { options, settings }: Serving,
   count: number,
   tell: Log,
 ): Promise<number | undefined> {
@@ -230,7 +239,8 @@ async function startSupervisor(
   listenToPeers((where) => origin.listen(where), options, port, log);
   const { grace } = options;
   const answers = deskAnswers(origin);
-  const supervisor = new Supervisor({ port, count, grace, log, tell, answers });
+  const handed = handOver(settings, port);
+  const supervisor = new Supervisor({ handed, count, grace, log, tell, answers });
   supervisor.obeySignals();
   return (await supervisor.start()) ? port : undefined;
 }

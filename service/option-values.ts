@@ -3,10 +3,19 @@
 import { isIP } from "node:net";
 import type { SymlinkPolicy } from "../files/locate.ts";
 
-/** A mistake in the command line; the message is one line for the operator. */
-export class Mistake extends Error {}
+/** A mistake in an option; the message is one line for the operator. */
+export class Mistake extends Error {
+  constructor(
+    message: string,
+    /** What follows the message; empty where it says already what to do. */
+    readonly hint = "; see rangesrv --help",
+  ) {
+    super(message);
+  }
+}
 
-function unusable(what: string, text: string, expected: string): Mistake {
+/** The mistake of a value that its option can't have. */
+export function unusable(what: string, text: string, expected: string): Mistake {
   return new Mistake(`Cannot use ${what} "${text}": not ${expected}`);
 }
 
@@ -21,6 +30,62 @@ export function readInteger(
   const value = /^\d{1,7}$/.test(text) ? Number(text) : NaN;
   if (!(least <= value && value <= most)) throw unusable(what, text, expected);
   return value;
+}
+
+/** Seconds in a day: a tracker with a longer interval knows no peers. */
+const LONGEST_INTERVAL = 86_400;
+
+/** Descriptors that Linux lets one process have open. */
+const MOST_CONNECTIONS = 1_048_576;
+
+/** Seconds; a timer counts up to 2^31 milliseconds. */
+const LONGEST_GRACE = 2_000_000;
+
+const MOST_WORKERS = 64;
+const LAST_PORT = 65_535;
+
+export function readPort(text: string): number {
+  return readInteger("port", text, 0, LAST_PORT);
+}
+
+export function readSeedPort(text: string): number {
+  return readInteger("seed port", text, 0, LAST_PORT);
+}
+
+export function readConnections(text: string): number {
+  return readInteger("max connections", text, 1, MOST_CONNECTIONS);
+}
+
+/** Seconds. */
+export function readGrace(text: string): number {
+  return readInteger("grace", text, 0, LONGEST_GRACE, "whole seconds");
+}
+
+/** Seconds. */
+export function readAnnounceInterval(text: string): number {
+  const expected = `1 to ${LONGEST_INTERVAL} seconds`;
+  return readInteger("announce interval", text, 1, LONGEST_INTERVAL, expected);
+}
+
+export function readWorkers(text: string): number | "auto" {
+  if (text === "auto") return text;
+  return readInteger("workers", text, 1, MOST_WORKERS, `auto or 1 to ${MOST_WORKERS}`);
+}
+
+/** A boolean, as a variable has it. */
+export function readSwitch(what: string, text: string): boolean {
+  if (text !== "true" && text !== "false") throw unusable(what, text, "true or false");
+  return text === "true";
+}
+
+/** Any text. */
+export function readText(text: string): string {
+  return text;
+}
+
+export function readDirectory(text: string): string {
+  if (text === "") throw new Mistake("Missing DIR, the directory to serve");
+  return text;
 }
 
 const POLICIES: readonly SymlinkPolicy[] = ["inside", "all", "none"];

@@ -9,7 +9,7 @@ function supervise(command: readonly string[], listensWithin?: number) {
   const logged = new Map<number, () => void>();
   const ended = Promise.withResolvers<number>();
   const supervisor = new Supervisor({
-    ...{ port: 1, count: 1, grace: 0, command, exit: ended.resolve },
+    ...{ handed: "", count: 1, grace: 0, command, exit: ended.resolve },
     ...(listensWithin === undefined ? {} : { listensWithin }),
     log: (line) => {
       lines.push(line.replace(/\d{2,}/, "N"));

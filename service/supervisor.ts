@@ -46,7 +46,8 @@ interface Worker {
 }
 
 export interface SupervisorOptions<T extends Topics> {
-  readonly port: number;
+  /** What each worker is started with: the options, and the port to share. */
+  readonly handed: string;
   readonly count: number;
   /** Seconds that responses in flight have to finish. */
   readonly grace: number;
@@ -66,7 +67,7 @@ export interface SupervisorOptions<T extends Topics> {
 class EndedEarly extends Error {
   constructor(
     how: string,
-    /** The operator's: every worker would make it, since all read the same command line. */
+    /** The operator's: every worker would make it, since all have the same options. */
     readonly isMistake: boolean,
   ) {
     super(`A worker ended with ${how} before it listened`);
@@ -134,12 +135,12 @@ export class Supervisor<T extends Topics> {
   }
 
   #spawn(): Worker {
-    const { command = sameCommand(), answers, port } = this.#options;
+    const { command = sameCommand(), answers, handed } = this.#options;
     const ready = Promise.withResolvers<void>();
     const closed = Promise.withResolvers<string>();
     const answerer = new Answerer(answers, (message) => child.send(message));
     const child = Bun.spawn([...command], {
-      env: environmentFor(WORKER, String(port)),
+      env: environmentFor(WORKER, handed),
       stdio: ["ignore", "inherit", "inherit"],
       serialization: "advanced",
       ipc: (message: ToSupervisor) => {
@@ -273,7 +274,7 @@ function send(worker: Worker | undefined, message: ToWorker): void {
   }
 }
 
-/** This program again, with the same arguments. */
+/** This program again. The arguments are for those who list processes: a worker doesn't read them. */
 function sameCommand(): readonly string[] {
   return [...thisProgram(), ...process.argv.slice(2)];
 }

@@ -16,9 +16,10 @@
 import { startedAs } from "../os/child-process.ts";
 import { Asker, NoAnswer, type ToAnswerer, type ToAsker, type Topics } from "../os/line.ts";
 import { excludeListener, excludeNoListener } from "../os/listeners.ts";
+import { type Options, takeOver } from "./options.ts";
 import { drain } from "./shutdown.ts";
 
-/** The environment variable of a worker; its value is the port. */
+/** The environment variable of a worker; its value is the options, with the port to share. */
 export const WORKER = "RANGESRV_WORKER";
 
 /**
@@ -37,10 +38,10 @@ export type ToWorker =
   | ToAsker;
 export type ToSupervisor = { readonly kind: "ready" } | { readonly kind: "closed" } | ToAnswerer;
 
-/** The port to share when this process is a worker. */
-export function workerPort(): number | undefined {
-  const port = startedAs(WORKER);
-  return port === undefined ? undefined : Number(port);
+/** The supervisor's options when this process is a worker; `port` is the one to share. */
+export function workerOptions(): Options | undefined {
+  const handed = startedAs(WORKER);
+  return handed === undefined ? undefined : takeOver(handed);
 }
 
 /** A worker's line to its supervisor. */

@@ -3,6 +3,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
+import { usage } from "../service/usage.ts";
 
 const HOME = join(import.meta.dir, "..");
 
@@ -73,6 +74,22 @@ test("Every link of the documents leads somewhere", () => {
 test("The README is read in a few minutes", () => {
   const words = readFileSync(join(HOME, "README.md"), "utf8").split(/\s+/).filter(Boolean);
   expect(words.length).toBeLessThanOrEqual(MOST_WORDS);
+});
+
+/** The first block of code behind a heading. */
+function codeBelow(path: string, heading: string): string {
+  const text = readFileSync(join(HOME, path), "utf8");
+  return /```\n([\s\S]*?)```/.exec(text.slice(text.indexOf(`\n${heading}\n`)))?.[1] ?? "";
+}
+
+test("The options of docs/operating.md are those of --help", () => {
+  expect(codeBelow("docs/operating.md", "## Options")).toBe(usage());
+});
+
+test("The README's options are lines of --help", () => {
+  const lines = codeBelow("README.md", "## Options").trimEnd().split("\n");
+  expect(lines.length).toBeGreaterThan(5);
+  expect(lines.filter((line) => !usage().split("\n").includes(line))).toEqual([]);
 });
 
 test("The architecture names files that exist", () => {

@@ -1,0 +1,130 @@
+/**
+ * Every option, once. Flags, variables, the file, the usage text and the type `Options`
+ * come from these rows; the key of a row is the field of `Options`.
+ */
+
+import { argument, many, maybe, one, type Row, toggle } from "./option-row.ts";
+import {
+  readAnnounceInterval,
+  readConnections,
+  readDirectory,
+  readGrace,
+  readHost,
+  readMirror,
+  readOrigin,
+  readPort,
+  readPrefix,
+  readSeedPort,
+  readSymlinks,
+  readText,
+  readTracker,
+  readWorkers,
+} from "./option-values.ts";
+
+const LISTENING = {
+  port: one("port", "N", readPort, "13000", "port to listen on; 0 takes a free one"),
+  /** Undefined: all interfaces, IPv6 and IPv4. */
+  host: maybe("host", "ADDRESS", readHost, "address to listen on", { unset: "all, IPv4 and IPv6" }),
+  /** Scheme and authority by which clients reach this server; undefined: as in each request. */
+  url: maybe("url", "URL", readOrigin, "this server's URL for clients, when it is behind a proxy"),
+  /** Connections that each process takes; undefined: the default, or what its descriptors allow. */
+  maxConnections: maybe("max-connections", "N", readConnections, "connections of each process", {
+    unset: "16384, or as many as descriptors allow",
+    reload: "workers",
+  }),
+};
+
+const FILES = {
+  directory: argument("directory", "DIR", readDirectory, "the directory to serve", { hash: true }),
+  /** Begins and ends with a slash. */
+  prefix: one(
+    "prefix",
+    "PATH",
+    readPrefix,
+    "/data/",
+    "path that files are served below; / is allowed",
+  ),
+  dotfiles: toggle("dotfiles", false, "serve and list names that begin with a dot", { hash: true }),
+  symlinks: one(
+    "symlinks",
+    "POLICY",
+    readSymlinks,
+    "inside",
+    "inside: follow links that stay in DIR; all; none",
+    { hash: true },
+  ),
+};
+
+const PROCESS = {
+  /** Processes that share the port. */
+  workers: one(
+    "workers",
+    "N",
+    readWorkers,
+    "1",
+    "processes on the port; auto: one a core, at most 8",
+  ),
+  /** Seconds that responses in flight have to finish after SIGTERM. */
+  grace: one("grace", "SECONDS", readGrace, "30", "time for responses to finish after SIGTERM"),
+  quiet: toggle("quiet", false, "print errors only"),
+};
+
+const SWARM = {
+  /** The directory that keeps digests over a restart; undefined: they aren't kept. */
+  state: maybe("state", "DIR", readText, "keep digests there over a restart", {
+    unset: "$STATE_DIRECTORY",
+    fallback: "STATE_DIRECTORY",
+    hash: true,
+  }),
+  /** Whether the digests of all files are made in the background. */
+  hash: toggle("hash", false, "make all digests in the background; needs --state"),
+  /** Whether a client that names the Metalink type in Accept gets the Metalink of a file in its place. */
+  negotiate: toggle("negotiate", false, "send a file's Metalink where Accept names that type"),
+  /** URLs of other servers that have the same files; each ends in a slash. */
+  mirrors: many("mirror", "URL", readMirror, "the same files on another server"),
+  /** Whether this server seeds. */
+  seed: toggle("seed", true, "don't seed to BitTorrent peers"),
+  /** Undefined: the port after the HTTP port. */
+  seedPort: maybe("seed-port", "N", readSeedPort, "port for BitTorrent peers", {
+    unset: "--port + 1",
+  }),
+  /** The tracker that torrents name; undefined: this program's own. */
+  tracker: maybe("tracker", "URL", readTracker, "another tracker for torrents to name"),
+  /** Whether the tracker takes torrents that this server didn't make. */
+  openTracker: toggle("open-tracker", false, "track torrents that this server didn't make"),
+  /** Seconds between two announces of a peer; undefined: depends on the size of the swarm. */
+  announceInterval: maybe(
+    "announce-interval",
+    "SECONDS",
+    readAnnounceInterval,
+    "time between two announces of a peer",
+    { unset: "by the size of the swarm" },
+  ),
+};
+
+/** All rows. */
+export const TABLE = { ...LISTENING, ...FILES, ...PROCESS, ...SWARM };
+
+export type Field = keyof typeof TABLE;
+
+/** What an operator set, or the defaults. */
+export type Options = { readonly [F in Field]: ReturnType<(typeof TABLE)[F]["read"]> };
+
+/** The rows with their fields. */
+export const ROWS = Object.entries(TABLE) as readonly (readonly [Field, Row<unknown>])[];
+
+/** The rows as the usage text shows them. */
+export const GROUPS: readonly { readonly title: string; readonly rows: readonly Row<unknown>[] }[] =
+  [
+    { title: "Listening", rows: Object.values(LISTENING) },
+    { title: "Files", rows: Object.values(FILES) },
+    { title: "Process", rows: Object.values(PROCESS) },
+    { title: "Digests and BitTorrent", rows: Object.values(SWARM) },
+  ];
+
+/** What isn't a setting: flags that have the program print something and end, and the file's name. */
+export const REQUESTS = [
+  { name: "config", placeholder: "FILE", about: "read options from this TOML file" },
+  { name: "help", placeholder: undefined, about: "print this text and end" },
+  { name: "version", placeholder: undefined, about: "print the version and end" },
+] as const;
