@@ -19,12 +19,11 @@ import { NO_SUCH_HOST, plan, planMethod, planNowhere, planSlash } from "./http/p
 import { hasParameter, parseTarget, type Target } from "./http/target.ts";
 import { limitConnections, MOST_SEEDED } from "./service/connection-limit.ts";
 import { banner, type Handlers, listen, listenToPeers, reservePort } from "./service/listen.ts";
-import { fail, type Log, log, print, printAnswer } from "./service/log.ts";
+import { fail, type Log, log, logEvents, print, printAnswer } from "./service/log.ts";
 import { type CommandLine, handOver, type Options, parseCommandLine } from "./service/options.ts";
+import { Reloader } from "./service/reloader.ts";
 import { stopOnSignals } from "./service/shutdown.ts";
 import { countWorkers, Supervisor } from "./service/supervisor.ts";
-import { usage } from "./service/usage.ts";
-import { VERSION } from "./service/version.ts";
 import {
   type LastCalls,
   lineToSupervisor,
@@ -179,33 +178,29 @@ async function main(args: readonly string[]): Promise<void> {
   if (handed !== undefined) return startWorker(openRoot(handed.directory, handed), handed);
   const commandLine = parseCommandLine(args);
   switch (commandLine.kind) {
-    case "help":
-      printAnswer(usage());
-      return;
-    case "version":
-      printAnswer(`${VERSION}\n`);
-      return;
+    case "print":
+      return printAnswer(commandLine.text);
     case "mistake":
       return fail(commandLine.reason);
     case "hash":
       return await hash(commandLine.options, { infoHashOf, log, print });
     case "serve":
-      return start(commandLine);
+      return start(commandLine, () => parseCommandLine(args));
   }
 }
 
 type Serving = Extract<CommandLine, { readonly kind: "serve" }>;
 
 /** One process that serves alone, or a supervisor with its workers. */
-async function start(serving: Serving): Promise<void> {
-  const { options } = serving;
-  const tell: Log = options.quiet ? () => {} : log;
+async function start({ options, settings }: Serving, read: () => CommandLine): Promise<void> {
+  const tell = logEvents(options.quiet);
   const root = openRoot(options.directory, options);
   const count = countWorkers(options.workers);
+  const reloader = new Reloader({ settings, read, withWorkers: count > 1, log, tell });
   const port =
     count === 1
-      ? startAlone(root, options, tell)
-      : await startSupervisor(root, serving, count, tell);
+      ? startAlone(root, options, reloader, tell)
+      : await startSupervisor(root, { options, settings }, reloader, count, tell);
   if (port !== undefined && !options.quiet) print(banner(options, port));
 }
 
@@ -219,18 +214,20 @@ function startWorker(root: Root, options: Options): void {
 }
 
 /** Does everything in this process. Returns the port. */
-function startAlone(root: Root, options: Options, tell: Log): number {
+function startAlone(root: Root, options: Options, reloader: Reloader, tell: Log): number {
   const { server } = openAlone(root, options, log, tell);
   const port = server.port ?? options.port;
   limitConnections(port, options.maxConnections, log);
   stopOnSignals(server, options.grace, tell);
+  process.on("SIGHUP", () => reloader.next()?.apply());
   return port;
 }
 
 /** Returns the port when all workers listen; undefined when a signal came before. */
 async function startSupervisor(
   root: Root,
-  { options, settings }: Serving,
+  { options, settings }: Pick<Serving, "options" | "settings">,
+  reloader: Reloader,
   count: number,
   tell: Log,
 ): Promise<number | undefined> {
@@ -240,7 +237,8 @@ async function startSupervisor(
   const { grace } = options;
   const answers = deskAnswers(origin);
   const handed = handOver(settings, port);
-  const supervisor = new Supervisor({ handed, count, grace, log, tell, answers });
+  const reload = () => reloader.nextFor(port);
+  const supervisor = new Supervisor({ handed, reload, count, grace, log, tell, answers });
   supervisor.obeySignals();
   return (await supervisor.start()) ? port : undefined;
 }

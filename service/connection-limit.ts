@@ -26,6 +26,7 @@ import {
 } from "../os/descriptors.ts";
 import { admitConnections, keepConnectionsOut } from "../os/listeners.ts";
 import type { Log } from "./log.ts";
+import { reloads } from "./reload.ts";
 
 /** Connections unless the operator says another number: 1000 clients with 16 each take 16 MiB idle. */
 const DEFAULT_CONNECTIONS = 16_384;
@@ -97,18 +98,28 @@ const TELL_EVERY = 60_000;
 
 /** Begins to watch over the connections to `port`, to the end of the process. */
 export function limitConnections(port: number, wanted: number | undefined, log: Log): void {
-  if (DESCRIPTOR_LIMIT === undefined) return;
-  const most = boundsFor(DESCRIPTOR_LIMIT, wanted);
-  if (wanted !== undefined && most.connections < wanted) {
-    log(`${DESCRIPTOR_LIMIT} descriptors allow ${most.connections} connections, not ${wanted}`);
-  }
+  const descriptors = DESCRIPTOR_LIMIT;
+  if (descriptors === undefined) return;
   reserveDescriptor();
-  new ConnectionLimit(port, most, log).enforce();
+  const limit = new ConnectionLimit(port, boundsAllowed(descriptors, wanted, log), log);
+  limit.enforce();
+  reloads.on(({ maxConnections }) => () => {
+    limit.most = boundsAllowed(descriptors, maxConnections, log);
+  });
+}
+
+/** {@link boundsFor}, with a line when they are narrower than wanted. */
+function boundsAllowed(descriptors: number, wanted: number | undefined, log: Log): Bounds {
+  const most = boundsFor(descriptors, wanted);
+  if (wanted !== undefined && most.connections < wanted) {
+    log(`${descriptors} descriptors allow ${most.connections} connections, not ${wanted}`);
+  }
+  return most;
 }
 
 class ConnectionLimit {
+  most: Bounds;
   readonly #port: number;
-  readonly #most: Bounds;
   readonly #log: Log;
   #isFull = false;
   #told = -Infinity;
@@ -117,7 +128,7 @@ class ConnectionLimit {
 
   constructor(port: number, most: Bounds, log: Log) {
     this.#port = port;
-    this.#most = most;
+    this.most = most;
     this.#log = log;
   }
 
@@ -135,13 +146,13 @@ class ConnectionLimit {
   /** Returns the milliseconds until the next look. */
   #enforceOnce(): number {
     const descriptors = countDescriptors() ?? 0;
-    const most = Math.min(this.#most.connections, this.#most.descriptors);
+    const most = Math.min(this.most.connections, this.most.descriptors);
     // There aren't more connections than descriptors.
     if (descriptors < most && !this.#isFull) return descriptors < most / 2 ? SELDOM : OFTEN;
     const connections = listConnections(this.#port);
     if (connections === undefined) return OFTEN;
     const open = { connections: connections.length, descriptors };
-    const { isFull, excess, isUrgent } = judge(open, this.#most, this.#isFull);
+    const { isFull, excess, isUrgent } = judge(open, this.most, this.#isFull);
     if (isFull && !this.#isFull) this.#close(open);
     if (excess > 0) this.#dismiss(connections, excess, isUrgent);
     if (!isFull && this.#isFull) this.#reopen();
@@ -156,7 +167,7 @@ class ConnectionLimit {
     if (!this.#isTold) return;
     this.#told = now;
     this.#log(
-      `full: ${connections} connections (--max-connections ${this.#most.connections}), ` +
+      `full: ${connections} connections (--max-connections ${this.most.connections}), ` +
         `${descriptors} descriptors (of ${DESCRIPTOR_LIMIT}); new clients wait, idle ones are closed`,
     );
   }

@@ -6,11 +6,21 @@
  */
 
 import { MISTAKE } from "../os/exit-code.ts";
+import { reloads } from "./reload.ts";
 
 export type Log = (line: string) => void;
 
 /** Writes one line, also when `line` has line breaks in it. */
 export const log: Log = (line) => print(`rangesrv: ${escapeUnprintable(line)}\n`);
+
+/** Writes lines about normal events, unless `quiet`. SIGHUP can change that. */
+export function logEvents(quiet: boolean): Log {
+  let isQuiet = quiet;
+  reloads.on((options) => () => (isQuiet = options.quiet));
+  return (line) => {
+    if (!isQuiet) log(line);
+  };
+}
 
 /** Writes to stderr without escaping: the banner, and a progress bar that is redrawn on a terminal. */
 export function print(text: string): void {

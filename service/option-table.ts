@@ -30,7 +30,7 @@ const LISTENING = {
   /** Connections that each process takes; undefined: the default, or what its descriptors allow. */
   maxConnections: maybe("max-connections", "N", readConnections, "connections of each process", {
     unset: "16384, or as many as descriptors allow",
-    reload: "workers",
+    reload: "now",
   }),
 };
 
@@ -65,8 +65,10 @@ const PROCESS = {
     "processes on the port; auto: one a core, at most 8",
   ),
   /** Seconds that responses in flight have to finish after SIGTERM. */
-  grace: one("grace", "SECONDS", readGrace, "30", "time for responses to finish after SIGTERM"),
-  quiet: toggle("quiet", false, "print errors only"),
+  grace: one("grace", "SECONDS", readGrace, "30", "time for responses to finish after SIGTERM", {
+    reload: "now",
+  }),
+  quiet: toggle("quiet", false, "print errors only", { reload: "now" }),
 };
 
 const SWARM = {
@@ -79,7 +81,9 @@ const SWARM = {
   /** Whether the digests of all files are made in the background. */
   hash: toggle("hash", false, "make all digests in the background; needs --state"),
   /** Whether a client that names the Metalink type in Accept gets the Metalink of a file in its place. */
-  negotiate: toggle("negotiate", false, "send a file's Metalink where Accept names that type"),
+  negotiate: toggle("negotiate", false, "send a file's Metalink where Accept names that type", {
+    reload: "workers",
+  }),
   /** URLs of other servers that have the same files; each ends in a slash. */
   mirrors: many("mirror", "URL", readMirror, "the same files on another server"),
   /** Whether this server seeds. */
@@ -125,6 +129,11 @@ export const GROUPS: readonly { readonly title: string; readonly rows: readonly 
 /** What isn't a setting: flags that have the program print something and end, and the file's name. */
 export const REQUESTS = [
   { name: "config", placeholder: "FILE", about: "read options from this TOML file" },
+  {
+    name: "print-config",
+    placeholder: undefined,
+    about: "print each value and where it came from, and end",
+  },
   { name: "help", placeholder: undefined, about: "print this text and end" },
   { name: "version", placeholder: undefined, about: "print the version and end" },
 ] as const;

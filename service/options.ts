@@ -17,6 +17,9 @@ import {
 } from "./option-sources.ts";
 import { type Options, ROWS } from "./option-table.ts";
 import { Mistake } from "./option-values.ts";
+import { printConfig } from "./print-config.ts";
+import { usage } from "./usage.ts";
+import { VERSION } from "./version.ts";
 
 export type { Options } from "./option-table.ts";
 
@@ -28,8 +31,8 @@ export type HashOptions = Pick<Options, "directory" | "dotfiles" | "symlinks"> &
 export type CommandLine =
   | { readonly kind: "serve"; readonly options: Options; readonly settings: Settings }
   | { readonly kind: "hash"; readonly options: HashOptions }
-  | { readonly kind: "help" }
-  | { readonly kind: "version" }
+  /** Something that the operator asked for, and nothing else. */
+  | { readonly kind: "print"; readonly text: string }
   | { readonly kind: "mistake"; readonly reason: string };
 
 /** Reads the arguments after the program's name, the environment and the file that one of them names. */
@@ -39,13 +42,14 @@ export function parseCommandLine(
 ): CommandLine {
   try {
     const { flags, requests, positionals } = readArguments(args);
-    if (requests.get("help") === "true") return { kind: "help" };
-    if (requests.get("version") === "true") return { kind: "version" };
+    if (requests.get("help") === "true") return { kind: "print", text: usage() };
+    if (requests.get("version") === "true") return { kind: "print", text: `${VERSION}\n` };
     const { variables, config } = readVariables(environment);
     const file = readConfig(requests.get("config") ?? config);
     const hasDirectory = variables.has("directory") || file.has("directory");
     const { isHash, directory } = readPositionals(positionals, hasDirectory);
     const settings = settle([directory, flags, variables, file], environment);
+    if (requests.get("print-config") === "true") return readForPrint(settings);
     return readCommand(isHash, settings);
   } catch (error) {
     if (!(error instanceof Mistake)) throw error;
@@ -73,16 +77,28 @@ function flag(text: string): Given {
 }
 
 function readCommand(isHash: boolean, settings: Settings): CommandLine {
-  const options = readOptions(settings);
-  const { directory, dotfiles, symlinks, state } = options;
   if (isHash) {
+    const { directory, dotfiles, symlinks, state } = readOptions(settings);
     if (state === undefined) throw new Mistake("Missing --state, where digests are kept");
     return { kind: "hash", options: { directory, dotfiles, symlinks, state } };
   }
-  if (options.hash && state === undefined) {
+  return { kind: "serve", options: optionsOf(settings), settings };
+}
+
+/** Only DIR may be missing. */
+function readForPrint(settings: Settings): CommandLine {
+  const { directory } = settings;
+  optionsOf(directory.texts.length === 0 ? { ...settings, directory: flag(".") } : settings);
+  return { kind: "print", text: printConfig(settings) };
+}
+
+/** What a server is started with. Throws a {@link Mistake} in one option, or in two that don't fit. */
+export function optionsOf(settings: Settings): Options {
+  const options = readOptions(settings);
+  if (options.hash && options.state === undefined) {
     throw new Mistake("Cannot use hash without --state, where digests are kept");
   }
-  return { kind: "serve", options, settings };
+  return options;
 }
 
 /** Throws a {@link Mistake} for a text that isn't a value of its option; it says where the text stands. */

@@ -2,6 +2,7 @@
 
 import { INTERRUPTED } from "../os/exit-code.ts";
 import type { Log } from "./log.ts";
+import { reloads } from "./reload.ts";
 
 /** Milliseconds between two looks at the number of responses in flight. */
 const LOOK_EVERY = 50;
@@ -40,10 +41,12 @@ export class Signals {
 
 /**
  * Ends the process with code 0 when every response in flight is finished, or after
- * `grace` seconds. A second signal ends it at once.
+ * so many seconds. A second signal ends it at once.
  */
-export function stopOnSignals(server: Bun.Server<undefined>, grace: number, log: Log): void {
+export function stopOnSignals(server: Bun.Server<undefined>, seconds: number, log: Log): void {
   const signals = new Signals();
+  let grace = seconds;
+  reloads.on((options) => () => (grace = options.grace));
   async function stop(): Promise<void> {
     const signal = signals.next();
     if (signal === "second") process.exit(INTERRUPTED);
@@ -59,7 +62,4 @@ export function stopOnSignals(server: Bun.Server<undefined>, grace: number, log:
   }
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
-  process.on("SIGHUP", () =>
-    log("SIGHUP ignored: it restarts workers, and there are none; see --workers"),
-  );
 }

@@ -9,6 +9,7 @@ import { environmentFor, thisProgram } from "../os/child-process.ts";
 import { INTERRUPTED, MISTAKE } from "../os/exit-code.ts";
 import { Answerer, type Answers, type Topics } from "../os/line.ts";
 import type { Log } from "./log.ts";
+import { reloads } from "./reload.ts";
 import { Signals } from "./shutdown.ts";
 import { type ToSupervisor, type ToWorker, WORKER } from "./worker.ts";
 
@@ -48,6 +49,8 @@ interface Worker {
 export interface SupervisorOptions<T extends Topics> {
   /** What each worker is started with: the options, and the port to share. */
   readonly handed: string;
+  /** At SIGHUP: what new workers are started with; undefined: nothing changes. */
+  readonly reload?: () => { readonly handed: string; readonly apply: () => void } | undefined;
   readonly count: number;
   /** Seconds that responses in flight have to finish. */
   readonly grace: number;
@@ -85,12 +88,19 @@ export class Supervisor<T extends Topics> {
   #stopping = false;
   /** Whether a rolling restart may begin. */
   #settled = false;
+  /** Whether SIGHUP came while none could begin. */
+  #again = false;
+  #handed: string;
+  #grace: number;
 
   constructor(options: SupervisorOptions<T>) {
     this.#options = options;
+    this.#handed = options.handed;
+    this.#grace = options.grace;
   }
 
   obeySignals(): void {
+    reloads.on((options) => () => (this.#grace = options.grace));
     process.on("SIGTERM", () => this.stop());
     process.on("SIGINT", () => this.stop());
     process.on("SIGHUP", () => void this.#roll());
@@ -102,7 +112,7 @@ export class Supervisor<T extends Topics> {
       await this.#startSurely((error) => !(error instanceof EndedEarly) || error.isMistake);
       if (this.#stopping) return false;
     }
-    this.#settled = true;
+    this.#settle();
     return true;
   }
 
@@ -135,12 +145,12 @@ export class Supervisor<T extends Topics> {
   }
 
   #spawn(): Worker {
-    const { command = sameCommand(), answers, handed } = this.#options;
+    const { command = sameCommand(), answers } = this.#options;
     const ready = Promise.withResolvers<void>();
     const closed = Promise.withResolvers<string>();
     const answerer = new Answerer(answers, (message) => child.send(message));
     const child = Bun.spawn([...command], {
-      env: environmentFor(WORKER, handed),
+      env: environmentFor(WORKER, this.#handed),
       stdio: ["ignore", "inherit", "inherit"],
       serialization: "advanced",
       ipc: (message: ToSupervisor) => {
@@ -203,10 +213,25 @@ export class Supervisor<T extends Topics> {
     return true;
   }
 
-  /** Replaces the workers one by one: the successor listens before the old worker closes. */
+  /** A rolling restart may begin; SIGHUP may have come before. */
+  #settle(): void {
+    this.#settled = true;
+    if (this.#again) void this.#roll();
+  }
+
+  /**
+   * Replaces the workers one by one: the successor listens before the old worker closes.
+   * When one doesn't listen, workers that are started later have the options of before.
+   */
   async #roll(): Promise<void> {
-    if (!this.#settled || this.#stopping) return;
+    if (this.#stopping) return;
+    this.#again = !this.#settled;
+    if (this.#again) return;
+    const before = this.#handed;
+    const { handed, apply } = this.#options.reload?.() ?? {};
+    if (handed === undefined) return;
     this.#settled = false;
+    this.#handed = handed;
     this.#options.tell("rolling restart");
     try {
       for (const worker of [...this.#listening]) {
@@ -215,11 +240,13 @@ export class Supervisor<T extends Topics> {
         if (this.#listening.includes(worker) && !this.#stopping) await this.#retire(worker);
         if (this.#stopping) return;
       }
+      apply?.();
       this.#options.tell("rolling restart finished");
     } catch (error) {
+      this.#handed = before;
       if (!this.#stopping) this.#options.log(`rolling restart failed: ${String(error)}`);
     } finally {
-      this.#settled = true;
+      this.#settle();
     }
   }
 
@@ -239,7 +266,7 @@ export class Supervisor<T extends Topics> {
 
   /** Kills a worker that still runs when the grace is over: it should have ended by itself. */
   #endAfterGrace(worker: Worker): void {
-    const { grace } = this.#options;
+    const grace = this.#grace;
     this.#killAfter(grace * 1000 + LATE, worker, `still runs after ${grace} s of grace`);
   }
 

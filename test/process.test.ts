@@ -4,7 +4,7 @@
  */
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { dirname, join } from "node:path";
 import { version } from "../package.json" with { type: "json" };
@@ -296,6 +296,123 @@ describe("options from elsewhere", () => {
     expect(await run(["env", variable, await binary(), ROOT])).toEqual(mistake(line));
   });
 });
+
+describe("--print-config", () => {
+  const FILE = join(BESIDE, "printed \u007f.toml");
+
+  test("prints each value and its source, as a file that has the same values", async () => {
+    writeFileSync(FILE, 'mirror = ["http://a/", "http://b/"]\n\nprefix = "/f"\nseed = false\n');
+    const variables = ["RANGESRV_GRACE=5", "STATE_DIRECTORY=/s\n", "RANGESRV_WORKERS=auto"];
+    const command = ["env", ...variables, await binary(), "--config", FILE, "--print-config"];
+    const printed = await run([...command, "--port", "80", "--no-dotfiles", ROOT]);
+    const path = FILE.replace("\u007f", "\\u007f");
+    const lines = printed.stdout.split("\n").map((line) => line.replace(/ +# /, " # "));
+    expect({ ...printed, stdout: lines.filter((line) => !line.endsWith("# default")) }).toEqual({
+      exitCode: 0,
+      stderr: "",
+      stdout: [
+        "port = 80 # flag",
+        `directory = ${JSON.stringify(ROOT)} # flag`,
+        `prefix = "/f" # ${path}, line 3`,
+        "dotfiles = false # flag",
+        'workers = "auto" # RANGESRV_WORKERS',
+        "grace = 5 # RANGESRV_GRACE",
+        'state = "/s\\n" # $STATE_DIRECTORY',
+        `mirror = ["http://a/", "http://b/"] # ${path}, line 1`,
+        `seed = false # ${path}, line 4`,
+        "",
+      ],
+    });
+    expect(lines).toContain('symlinks = "inside" # default');
+    expect(lines).toContain("# host: all, IPv4 and IPv6 # default");
+    const copy = join(BESIDE, "copy.toml");
+    writeFileSync(copy, printed.stdout);
+    const again = await run([await binary(), "--config", copy, "--print-config"]);
+    const values = (text: string) => Bun.TOML.parse(text);
+    expect(values(again.stdout)).toEqual(values(printed.stdout));
+  });
+
+  test("needs no DIR", async () => {
+    const { exitCode, stdout } = await run([await binary(), "--print-config"]);
+    expect([exitCode, stdout.includes("# directory: none")]).toEqual([0, true]);
+  });
+
+  test("refuses what a start refuses", async () => {
+    expect(await run([await binary(), "--print-config", "--port", "x"])).toEqual(
+      mistake(`Cannot use port "x": ${PORT}`),
+    );
+  });
+});
+
+describe("SIGHUP", () => {
+  /** Starts it with a file of options, which the function rewrites before each signal. */
+  async function startWith(first: string, ...args: string[]) {
+    const path = join(temporaryDirectory(), "a.toml");
+    writeFileSync(path, first);
+    const running = await startBinary(["--config", path, ...args, ROOT]);
+    const reload = async (text: string, line: string) => {
+      writeFileSync(path, text);
+      running.process.kill("SIGHUP");
+      await running.printed(line);
+    };
+    return { running, reload, path };
+  }
+
+  /** Whether an answer may depend on Accept, as it does with --negotiate. */
+  async function isNegotiated(port: number): Promise<boolean> {
+    const { fields } = await ask(port, "GET", "/data/file");
+    return fields["vary"] === "Accept";
+  }
+
+  test("without workers: takes what can change, says what can't", async () => {
+    const { running, reload, path } = await startWith('grace = 30\nprefix = "/data"\n');
+    await using _ = running;
+    await reload("grace = 0\n", "SIGHUP: changes grace");
+    await reload('prefix = "/x"\ngrace = 0\n', "kept /data");
+    await reload("grace = ", `kept what runs: Cannot read "${path}", line 1: `);
+    await reload("grce = 1", "did you mean grace?");
+    using wire = await Wire.connect(running.port);
+    wire.request("GET", "/data/file");
+    expect((await wire.response()).body.toString()).toBe("FILE");
+    running.process.kill("SIGTERM");
+    expect(await running.process.exited).toBe(0);
+  });
+
+  test("with workers: the new ones have the new options", async () => {
+    const { running, reload } = await startWith("", "--workers", "2");
+    await using _ = running;
+    expect(await isNegotiated(running.port)).toBe(false);
+    await reload("negotiate = true\n", "rolling restart finished");
+    const asked = Array.from({ length: 16 }, () => isNegotiated(running.port));
+    expect(new Set(await Promise.all(asked))).toEqual(new Set([true]));
+  });
+
+  test("with workers: a mistake restarts none", async () => {
+    const { running, reload } = await startWith("", "--workers", "2");
+    await using _ = running;
+    await reload("prot = 1\n", "kept what runs: Unknown key");
+    await reload("", "rolling restart finished");
+    expect(running.stderr().match(/rolling restart\n/g)?.length).toBe(1);
+  });
+
+  test("with workers: an edited file changes nothing for one that is replaced", async () => {
+    const { running, path } = await startWith("", "--workers", "2");
+    await using _ = running;
+    writeFileSync(path, "negotiate = true\n");
+    const { pid: parent } = running.process;
+    const listed = readFileSync(`/proc/${parent}/task/${parent}/children`, "latin1");
+    const children = words(listed).map(Number);
+    for (const pid of children) process.kill(pid, "SIGKILL");
+    for (const pid of children) await running.printed(`worker ${pid} ended`);
+    await untilServed(running.port);
+    expect(await isNegotiated(running.port)).toBe(false);
+  });
+});
+
+/** Waits until somebody listens there. */
+async function untilServed(port: number): Promise<void> {
+  while (await isRefused(port)) await new Promise(setImmediate);
+}
 
 function words(text: string): string[] {
   return text.split(" ").filter((word) => word !== "");
