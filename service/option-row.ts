@@ -12,6 +12,8 @@ interface More {
   readonly unset?: string;
   /** A variable of the system that gives the value when nothing else does. */
   readonly fallback?: string;
+  /** Values that a shell offers. After FILE and DIR it offers files and directories. */
+  readonly choices?: readonly string[];
   /** Whether `rangesrv hash` takes it too. */
   readonly hash?: true;
   /**

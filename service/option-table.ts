@@ -50,8 +50,8 @@ const FILES = {
     "POLICY",
     readSymlinks,
     "inside",
-    "inside: follow links that stay in DIR; all; none",
-    { hash: true },
+    "links to follow: inside, those that stay in DIR; all; none",
+    { hash: true, choices: ["inside", "all", "none"] },
   ),
 };
 
@@ -63,6 +63,7 @@ const PROCESS = {
     readWorkers,
     "1",
     "processes on the port; auto: one a core, at most 8",
+    { choices: ["auto"] },
   ),
   /** Seconds that responses in flight have to finish after SIGTERM. */
   grace: one("grace", "SECONDS", readGrace, "30", "time for responses to finish after SIGTERM", {
@@ -126,14 +127,24 @@ export const GROUPS: readonly { readonly title: string; readonly rows: readonly 
     { title: "Digests and BitTorrent", rows: Object.values(SWARM) },
   ];
 
+/** What the program does besides serving. */
+export const COMMANDS = [
+  { name: "hash", rest: "[options] DIR", about: "makes the digests beforehand" },
+] as const;
+
 /** What isn't a setting: flags that have the program print something and end, and the file's name. */
 export const REQUESTS = [
   { name: "config", placeholder: "FILE", about: "read options from this TOML file" },
   {
     name: "print-config",
     placeholder: undefined,
-    about: "print each value and where it came from, and end",
+    about: "print each value and where it came from",
   },
-  { name: "help", placeholder: undefined, about: "print this text and end" },
-  { name: "version", placeholder: undefined, about: "print the version and end" },
+  { name: "help", placeholder: undefined, about: "print this text" },
+  { name: "man", placeholder: undefined, about: "print the manual page, rangesrv.1" },
+  {
+    ...{ name: "completions", placeholder: "SHELL", choices: ["bash", "zsh", "fish"] },
+    about: "print completions for bash, zsh or fish",
+  },
+  { name: "version", placeholder: undefined, about: "print the version" },
 ] as const;

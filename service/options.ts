@@ -4,7 +4,10 @@
  */
 
 import { readOperatorFile } from "../files/operator-file.ts";
+import { completionsFor } from "./completions.ts";
+import { manPage } from "./man.ts";
 import {
+  type Arguments,
   DEFAULT,
   FLAG,
   type Given,
@@ -42,8 +45,8 @@ export function parseCommandLine(
 ): CommandLine {
   try {
     const { flags, requests, positionals } = readArguments(args);
-    if (requests.get("help") === "true") return { kind: "print", text: usage() };
-    if (requests.get("version") === "true") return { kind: "print", text: `${VERSION}\n` };
+    const asked = textAskedFor(requests);
+    if (asked !== undefined) return { kind: "print", text: asked };
     const { variables, config } = readVariables(environment);
     const file = readConfig(requests.get("config") ?? config);
     const hasDirectory = variables.has("directory") || file.has("directory");
@@ -55,6 +58,15 @@ export function parseCommandLine(
     if (!(error instanceof Mistake)) throw error;
     return { kind: "mistake", reason: `${error.message}${error.hint}` };
   }
+}
+
+/** What doesn't depend on other options. */
+function textAskedFor(requests: Arguments["requests"]): string | undefined {
+  if (requests.get("help") === "true") return usage();
+  if (requests.get("version") === "true") return `${VERSION}\n`;
+  if (requests.get("man") === "true") return manPage();
+  const shell = requests.get("completions");
+  return shell === undefined ? undefined : completionsFor(shell);
 }
 
 function readConfig(path: string | undefined): Source {

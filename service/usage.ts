@@ -1,7 +1,7 @@
 /** The text of `--help`, made of the table of options. Pure. */
 
 import type { Row } from "./option-row.ts";
-import { GROUPS, REQUESTS } from "./option-table.ts";
+import { COMMANDS, GROUPS, REQUESTS } from "./option-table.ts";
 
 /** Characters of a terminal's line. */
 const WIDTH = 80;
@@ -59,7 +59,7 @@ function line(flag: string, about: string): string {
 const HEAD = `rangesrv serves every file below a directory, whole or by byte range.
 
 Usage: rangesrv [options] DIR
-       rangesrv hash [options] DIR     makes the digests beforehand
+${COMMANDS.map(({ name, rest, about }) => `       rangesrv ${name} ${rest}`.padEnd(39) + about).join("\n")}
 `;
 
 const FOOT = `A flag wins over a variable (RANGESRV_MAX_CONNECTIONS=100), a variable over the

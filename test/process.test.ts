@@ -525,6 +525,18 @@ describe("the end", () => {
     expect((await wire.response()).complete).toBe(false);
   });
 
+  test("the grace is what it was at the last SIGHUP", async () => {
+    const path = join(temporaryDirectory(), "a.toml");
+    writeFileSync(path, "grace = 2000000\n");
+    await using running = await startBinary(["--config", path, directory]);
+    using _ = await stall(running);
+    writeFileSync(path, "grace = 0\n");
+    running.process.kill("SIGHUP");
+    await running.printed("SIGHUP: changes grace");
+    running.process.kill("SIGTERM");
+    expect((await end(running)).lines.at(-1)).toBe("rangesrv: still 1 in flight after 0 s");
+  });
+
   test("two signals at the same moment are one", async () => {
     await using running = await startBinary([directory]);
     using wire = await stall(running);
