@@ -105,10 +105,9 @@ export function resolveRange(specs: readonly RangeSpec[], completeLength: number
   }
   if (total > completeLength) return { kind: "ignored" };
 
-  const [first, ...rest] = coalesce(asked);
-  if (first === undefined) return { kind: "unsatisfiable" };
-  if (rest.length >= MOST_PARTS) return { kind: "ignored" };
-  return { kind: "satisfiable", windows: [first, ...rest] };
+  const windows = coalesce(asked);
+  if (windows.length > MOST_PARTS) return { kind: "ignored" };
+  return isSome(windows) ? { kind: "satisfiable", windows } : { kind: "unsatisfiable" };
 }
 
 /** Content-Range of a 206 (§14.4), ends inclusive: `bytes 0-10/104857600`. */
@@ -132,9 +131,13 @@ function resolveSpec(spec: RangeSpec, completeLength: number): Window | undefine
   return { start: spec.first, end: Math.min(spec.last + 1, completeLength) };
 }
 
+function isSome(windows: readonly Window[]): windows is readonly [Window, ...Window[]] {
+  return windows.length > 0;
+}
+
 /** Joins windows that overlap or touch; a joined one stands where its first member was asked. */
-function coalesce(asked: readonly Window[]): Window[] {
-  if (asked.length < 2) return [...asked];
+function coalesce(asked: readonly Window[]): readonly Window[] {
+  if (asked.length < 2) return asked;
   const byStart = asked.map((window, order) => ({ ...window, order }));
   byStart.sort((a, b) => a.start - b.start);
 

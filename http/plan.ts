@@ -199,8 +199,8 @@ function planRange(
     return refuse(416, reason, { ...ACCEPT_RANGES, "content-range": contentRange });
   }
 
-  const [window, ...others] = outcome.windows;
-  if (others.length === 0) {
+  if (outcome.windows.length === 1) {
+    const window = outcome.windows[0];
     const own = { "content-range": formatContentRange(window, completeLength) };
     return { status: 206, fields: full.fields, own, content: { kind: "window", window } };
   }
