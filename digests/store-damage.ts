@@ -3,8 +3,8 @@
  * begun, and all others, after which it is kept.
  */
 
-import { SQLiteError } from "bun:sqlite";
 import { errorCode } from "../os/error-code.ts";
+import { sqlite } from "./sqlite.ts";
 
 /** The database is of another program or version, or a row is not as it was written. */
 export class Damaged extends Error {}
@@ -12,7 +12,7 @@ export class Damaged extends Error {}
 export function isDamage(error: unknown): boolean {
   if (error instanceof Damaged) return true;
   return (
-    error instanceof SQLiteError &&
+    error instanceof sqlite().SQLiteError &&
     /^SQLITE_(?:CORRUPT|NOTADB|ERROR|MISMATCH)/.test(error.code ?? "")
   );
 }
@@ -24,6 +24,6 @@ export function reasonOf(error: unknown): string {
 
 /** Of a failure of the disk or of SQLite; undefined: it is a fault of the program. */
 export function codeOf(error: unknown): string | undefined {
-  if (error instanceof SQLiteError) return error.code ?? `SQLite ${error.errno}`;
+  if (error instanceof sqlite().SQLiteError) return error.code ?? `SQLite ${error.errno}`;
   return errorCode(error);
 }

@@ -7,8 +7,9 @@
  * doesn't notice when the disk changes a byte within a value.
  */
 
-import { constants, Database, SQLiteError } from "bun:sqlite";
+import type { Database } from "bun:sqlite";
 import type { Digested, Job, Place } from "./job.ts";
+import { sqlite } from "./sqlite.ts";
 import { Damaged, isDamage } from "./store-damage.ts";
 import {
   isSealed,
@@ -75,6 +76,7 @@ export class DigestTable implements Disposable {
   constructor(path: string, limit: number, now: () => number) {
     this.limit = limit;
     this.#now = now;
+    const { constants, Database } = sqlite();
     const flags = constants.SQLITE_OPEN_READWRITE | constants.SQLITE_OPEN_NOFOLLOW;
     this.#database = new Database(path, flags);
     try {
@@ -110,7 +112,7 @@ export class DigestTable implements Disposable {
     try {
       this.#database.run("PRAGMA journal_mode = WAL");
     } catch (error) {
-      if (!(error instanceof SQLiteError && error.code === "SQLITE_BUSY")) throw error;
+      if (!(error instanceof sqlite().SQLiteError && error.code === "SQLITE_BUSY")) throw error;
     }
   }
 
@@ -225,7 +227,7 @@ export class DigestTable implements Disposable {
       this.#database.query("UPDATE digest SET used = ? WHERE key = ?").run(now, key);
     } catch (error) {
       // A full disk doesn't make the digests wrong.
-      if (!(error instanceof SQLiteError) || isDamage(error)) throw error;
+      if (!(error instanceof sqlite().SQLiteError) || isDamage(error)) throw error;
     }
   }
 

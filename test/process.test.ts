@@ -115,6 +115,7 @@ const MISTAKES: [string[], string][] = [
   [["--host", "", ROOT], `Cannot use host "": not an address${SEE}`],
   [["--host", "[::1]", ROOT], `Cannot use host "[::1]": not an address${SEE}`],
   [["--host", "*", ROOT], `Cannot use host "*": not an address${SEE}`],
+  [["--host", "::1]/x[", ROOT], `Cannot use host "::1]/x[": not an address${SEE}`],
   [["--host", "::1::", ROOT], `Cannot use host "::1::": not an address${SEE}`],
   [["--host", "http://a/", ROOT], `Cannot use host "http://a/": not an address${SEE}`],
   [["--host", "a..b", ROOT], "Cannot listen on a..b, port 0: no such host"],
