@@ -12,16 +12,19 @@ import { InFlight } from "./files/in-flight.ts";
 import { listDirectory } from "./files/listing.ts";
 import { locate, openRoot, type Root } from "./files/locate.ts";
 import { Found } from "./files/open-file.ts";
-import { type Asked, type Exchange, respond, respondFromFile, take } from "./files/respond.ts";
-import { type Fields, TakenFields } from "./http/conditional.ts";
+import { respond, respondFromFile, respondUnasked, take } from "./files/respond.ts";
+import { Transfer } from "./files/transfer.ts";
+import { Transfers } from "./files/transfers.ts";
 import { isHost } from "./http/host.ts";
-import { NO_SUCH_HOST, plan, planMethod, planNowhere, planSlash } from "./http/plan.ts";
+import { NO_SUCH_HOST, type Plan, plan, planMethod, planNowhere, planSlash } from "./http/plan.ts";
+import { redact } from "./http/redact.ts";
 import { hasParameter, parseTarget, type Target } from "./http/target.ts";
 import { limitConnections, MOST_SEEDED } from "./service/connection-limit.ts";
 import { banner, type Handlers, listen, listenToPeers, reservePort } from "./service/listen.ts";
 import { fail, type Log, log, logEvents, print, printAnswer } from "./service/log.ts";
 import { type CommandLine, handOver, type Options, parseCommandLine } from "./service/options.ts";
 import { Reloader } from "./service/reloader.ts";
+import { answerRoute, healthRoutes, Routes } from "./service/routes.ts";
 import { stopOnSignals } from "./service/shutdown.ts";
 import { countWorkers, Supervisor } from "./service/supervisor.ts";
 import {
@@ -42,6 +45,8 @@ export interface Site {
   readonly prefix: string;
   readonly swarm: SwarmAnswers;
   readonly inFlight: InFlight;
+  readonly transfers: Transfers;
+  readonly routes: Routes;
   readonly log: Log;
   readonly lastCalls: LastCalls;
 }
@@ -55,82 +60,97 @@ export function serve(
   request: Request,
   server: Bun.Server<undefined>,
 ): Response | Promise<Response> {
-  const { inFlight } = site;
-  const exchange: Exchange = { request, server, inFlight, now: Date.now() };
+  const { inFlight, transfers, lastCalls } = site;
+  const began = transfers.observed ? performance.now() : 0;
+  const transfer = new Transfer(request, server, inFlight, Date.now(), began);
   // What this connection was sent before must have been complete.
-  const broken = inFlight.size > 0 && !inFlight.release(server.requestIP(request));
-  if (broken) return answerFailure(site, new FileChanged(), exchange);
-  const response = attempt(site, exchange, ATTEMPTS);
-  if (!site.lastCalls.called) return response;
-  return Promise.resolve(response).then((last) => {
-    last.headers.set("connection", "close");
-    return last;
-  });
+  const broken = inFlight.size > 0 && !inFlight.release(transfer.peer);
+  const response = broken
+    ? answerFailure(site, new FileChanged(), transfer)
+    : attempt(site, transfer, ATTEMPTS);
+  if (!transfers.observed && !lastCalls.called) return response;
+  return response instanceof Promise
+    ? response.then((answered) => release(site, answered, transfer))
+    : release(site, response, transfer);
+}
+
+/** Lets the runtime have the response: from here on only the kernel knows how it goes on. */
+function release({ transfers, lastCalls }: Site, response: Response, transfer: Transfer): Response {
+  if (lastCalls.called) response.headers.set("connection", "close");
+  if (transfers.observed) transfers.handedOver(transfer);
+  return response;
 }
 
 /** Answers, and begins anew up to so many times when the file changes before the answer begins. */
-function attempt(site: Site, exchange: Exchange, attempts: number): Response | Promise<Response> {
+function attempt(site: Site, transfer: Transfer, attempts: number): Response | Promise<Response> {
   function failOrRepeat(error: unknown): Response | Promise<Response> {
     const repeat = error instanceof FileChanged && attempts > 1;
-    return repeat ? attempt(site, exchange, attempts - 1) : answerFailure(site, error, exchange);
+    return repeat ? attempt(site, transfer, attempts - 1) : answerFailure(site, error, transfer);
   }
   try {
-    const response = answer(site, exchange);
+    const response = answer(site, transfer);
     return response instanceof Promise ? response.catch(failOrRepeat) : response;
   } catch (error) {
     return failOrRepeat(error);
   }
 }
 
-function answerFailure(site: Site, error: unknown, asked: Asked): Response {
+function answerFailure(site: Site, error: unknown, transfer: Transfer): Response {
+  return respond(explainFailure(site, error, transfer.method, transfer.request.url), transfer);
+}
+
+function explainFailure(site: Site, error: unknown, method: string, url: string): Plan {
   const failure = planFailure(error);
-  const { method, url } = asked.request;
-  if (failure.status === 500) site.log(`${method} ${url}: ${String(error)}`);
-  return respond(failure, asked);
+  if (failure.status === 500) site.log(`${method} ${redact(url)}: ${String(error)}`);
+  return failure;
 }
 
 /** The path of a request: its target, what stands there, what to send, the response. */
-function answer(site: Site, exchange: Exchange): Response | Promise<Response> {
-  const { root, prefix } = site;
-  const { method, url, headers } = exchange.request;
-  const fields = new TakenFields(headers);
-  const asker = new Asker(exchange, fields);
+function answer(site: Site, transfer: Transfer): Response | Promise<Response> {
+  const { root, prefix, routes } = site;
+  const { request, fields } = transfer;
+  const { method, url } = request;
   // 1. The Host is one host.
-  if (!isHost(fields.get("host"))) return respond(NO_SUCH_HOST, exchange);
+  if (!isHost(fields.get("host"))) return respond(NO_SUCH_HOST, transfer);
   // 2. The URL led to a file a moment ago. Whether it still does is seen before it is sent.
-  const recalled = root.openFiles.recall(url, exchange.now);
-  if (recalled !== undefined) return answerFile(site, recalled, asker);
-  // 3. The target names a place below the prefix, or none.
+  const recalled = root.openFiles.recall(url, transfer.now);
+  if (recalled !== undefined) return answerFile(site, recalled, transfer);
+  // 3. The target is one of the service's own, or names a place below the prefix, or none.
+  const route = routes.find(url);
+  if (route !== undefined) return answerRoute(route, transfer);
   const target = parseTarget(url, prefix);
-  if (target.kind !== "path") return answerNowhere(site, target, asker);
+  if (target.kind !== "path") return answerNowhere(site, target, transfer);
   // 4. The place is an open file, a directory or nothing.
   const place = locate(root, target);
   if (place.kind === "file") {
     const download = hasParameter(target.query, "download");
     root.openFiles.name(url, place, download);
-    return answerFile(site, new Found(place, download, undefined), asker);
+    return answerFile(site, new Found(place, download, undefined), transfer);
   }
   // 5. A listing is read, and everything else has a plan without facts.
-  if (place.kind === "absent") return answerNowhere(site, target, asker);
+  if (place.kind === "absent") return answerNowhere(site, target, transfer);
   const refused = planMethod(method);
   if (target.trailingSlash && refused === undefined) {
     const listing = listDirectory(root, place, target, prefix, fields, documentsOfFile);
-    return listing.then((listed) => respond(listed, exchange));
+    return listing.then((listed) => respond(listed, transfer));
   }
   place[Symbol.dispose]();
-  return respond(refused ?? planSlash(target, prefix), exchange);
+  return respond(refused ?? planSlash(target, prefix), transfer);
 }
 
 /** From an open file to the response. */
-function answerFile({ swarm }: Site, found: Found, asker: Asker): Response | Promise<Response> {
+function answerFile(
+  { swarm }: Site,
+  found: Found,
+  transfer: Transfer,
+): Response | Promise<Response> {
   using held = found;
   const { file, download } = held;
-  const { exchange, fields } = asker;
-  const { now } = exchange;
-  const { method } = exchange.request;
+  const { method, fields, now } = transfer;
+  const asker = new Asker(transfer);
   // 1. A client may want the document about a file in its place.
   const document = swarm.metalinkInstead(held, asker, now);
-  if (document !== undefined) return document.then((plan) => respond(plan, exchange));
+  if (document !== undefined) return document.then((plan) => respond(plan, transfer));
   // 2. Facts about a file become a plan.
   const circumstances = { now, boundary: () => crypto.randomUUID(), download };
   const decided = plan(method, fields, file.representAt(now), circumstances);
@@ -138,36 +158,31 @@ function answerFile({ swarm }: Site, found: Found, asker: Asker): Response | Pro
   const bytes = take(decided, held, method);
   // 4. What else is known of it goes with the plan, and the plan becomes a response.
   const described = swarm.addFields(decided, file, { method, headers: fields }, now);
-  return respondFromFile(described, bytes, file, exchange);
+  return respondFromFile(described, bytes, file, transfer);
 }
 
 /** Where no file and no directory is: the swarm's documents and its tracker, or nothing. */
 function answerNowhere(
   { swarm, prefix }: Site,
   target: Target,
-  asker: Asker,
+  transfer: Transfer,
 ): Response | Promise<Response> {
-  const { exchange } = asker;
-  const document = swarm.documentOrTracker(target, asker);
-  if (document !== undefined) return document.then((plan) => respond(plan, exchange));
-  return respond(planMethod(exchange.request.method) ?? planNowhere(target, prefix), exchange);
+  const document = swarm.documentOrTracker(target, new Asker(transfer));
+  if (document !== undefined) return document.then((plan) => respond(plan, transfer));
+  return respond(planMethod(transfer.method) ?? planNowhere(target, prefix), transfer);
 }
 
 /** Only what the swarm decides by; the address is looked up when it asks for it. */
 class Asker implements ClientRequest {
-  constructor(
-    readonly exchange: Exchange,
-    readonly fields: Fields,
-  ) {}
+  constructor(readonly transfer: Transfer) {}
 
   get request(): ClientRequest["request"] {
-    const { method, url } = this.exchange.request;
-    return { method, url, headers: this.fields };
+    const { method, request, fields } = this.transfer;
+    return { method, url: request.url, headers: fields };
   }
 
   get client(): string {
-    const { request, server } = this.exchange;
-    return server.requestIP(request)?.address ?? "";
+    return this.transfer.client;
   }
 }
 
@@ -207,7 +222,7 @@ async function start({ options, settings }: Serving, read: () => CommandLine): P
 /** Serves at the port that the supervisor shares with this process, and does as it says. */
 function startWorker(root: Root, options: Options): void {
   const line = lineToSupervisor<DeskTopics>();
-  const lastCalls = { called: false };
+  const lastCalls = { called: false, draining: false };
   const { server } = open(root, options, log, new RemoteDesk(line), lastCalls);
   limitConnections(options.port, options.maxConnections, log);
   obeySupervisor(server, lastCalls, line, options.grace);
@@ -215,10 +230,10 @@ function startWorker(root: Root, options: Options): void {
 
 /** Does everything in this process. Returns the port. */
 function startAlone(root: Root, options: Options, reloader: Reloader, tell: Log): number {
-  const { server } = openAlone(root, options, log, tell);
+  const { server, site } = openAlone(root, options, log, tell);
   const port = server.port ?? options.port;
   limitConnections(port, options.maxConnections, log);
-  stopOnSignals(server, options.grace, tell);
+  stopOnSignals(server, site.lastCalls, options.grace, tell);
   process.on("SIGHUP", () => reloader.next()?.apply());
   return port;
 }
@@ -277,21 +292,22 @@ function open(
 ): Listening {
   const { prefix, url, mirrors, negotiate } = options;
   const swarm = new SwarmAnswers({ desk, root, url, mirrors, negotiate });
+  const transfers = new Transfers();
+  const leaving = lastCalls ?? { called: false, draining: false };
   const site: Site = {
-    ...{ root, prefix, swarm, log },
-    inFlight: new InFlight(() => server.port ?? 0, log),
-    lastCalls: lastCalls ?? { called: false },
+    ...{ root, prefix, swarm, log, transfers },
+    inFlight: new InFlight(() => server.port ?? 0, log, transfers),
+    routes: new Routes(healthRoutes(leaving)),
+    lastCalls: leaving,
   };
   const handlers: Handlers = {
     fetch: (request, listener) => serve(site, request, listener),
     // The runtime opens a streamed file on its own, and may fail to: of which request, it doesn't say.
-    error: (error) => answerFailure(site, error, { request: UNKNOWN, now: Date.now() }),
+    error: (error) => respondUnasked(explainFailure(site, error, "GET", "")),
   };
   const server = listen(options, handlers, lastCalls !== undefined);
   return { server, site };
 }
-
-const UNKNOWN = { method: "GET", url: "" };
 
 if (import.meta.main) {
   main(process.argv.slice(2)).catch((error: unknown) => {

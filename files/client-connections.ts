@@ -3,7 +3,21 @@
  * all that they were sent has arrived, and whether the client has asked again on one.
  */
 
-import { bytesRead, type Connection, endConnection, progressOf } from "../os/connections.ts";
+import {
+  bytesRead,
+  bytesWritten,
+  type Connection,
+  endConnection,
+  progressOf,
+} from "../os/connections.ts";
+
+/** What the last look saw. */
+export interface Sight {
+  /** Bytes acknowledged on all of them since they were made. */
+  readonly acknowledged: number;
+  /** Milliseconds from the last acknowledgement to the look. */
+  readonly age: number;
+}
 
 export class ClientConnections {
   /** Undefined until they are looked for, after each request of the client. */
@@ -12,10 +26,33 @@ export class ClientConnections {
   #read = 0;
   /** Bytes acknowledged on them; undefined while more were on their way at the last look. */
   #acknowledged: number | undefined;
+  #sight: Sight | undefined;
+  #gone = false;
 
   /** How many were found; undefined: they are still to be looked for. */
   get count(): number | undefined {
     return this.#found?.length;
+  }
+
+  /** Those that were found. */
+  get found(): readonly Connection[] {
+    return this.#found ?? [];
+  }
+
+  /** Undefined before the first look since they were found, and when they are gone. */
+  get sight(): Sight | undefined {
+    return this.#sight;
+  }
+
+  /** Whether the last look found none of them. */
+  get gone(): boolean {
+    return this.#gone;
+  }
+
+  /** Bytes that this process has written to the only one; undefined when there are others, or none. */
+  get written(): number | undefined {
+    const [only, ...others] = this.#found ?? [];
+    return only === undefined || others.length > 0 ? undefined : bytesWritten(only);
   }
 
   set(found: readonly Connection[]): void {
@@ -27,6 +64,8 @@ export class ClientConnections {
   forget(): void {
     this.#found = undefined;
     this.#acknowledged = undefined;
+    this.#sight = undefined;
+    this.#gone = false;
   }
 
   /** Whether more was read from them since they were found. One that is gone counts as such. */
@@ -42,9 +81,15 @@ export class ClientConnections {
   haveAll(owed: number): boolean {
     if (this.#found === undefined) return false;
     const open = this.#found.map(progressOf).filter((progress) => progress !== undefined);
-    if (open.length === 0) return true;
+    this.#gone = open.length === 0;
+    if (this.#gone) {
+      this.#sight = undefined;
+      return true;
+    }
     const before = this.#acknowledged;
     const acknowledged = sum(open.map((progress) => progress.acknowledged));
+    const age = Math.min(...open.map(({ sinceAcknowledged }) => sinceAcknowledged));
+    this.#sight = { acknowledged, age };
     const isSending = open.some(({ sending }) => sending);
     this.#acknowledged = isSending ? undefined : acknowledged;
     return !isSending && acknowledged === before && acknowledged >= owed;

@@ -9,12 +9,19 @@
  * use one port of its own for connections to several addresses of this machine. Nothing
  * tells which of them a response is on, so all of them are ended when its file changes, and
  * the response counts as in flight until all of them are at rest.
+ *
+ * What the looks find is told to the record of each response (delivery.ts).
  */
 
 import { CAN_END_CONNECTIONS, findConnections, type Peer, peerKey } from "../os/connections.ts";
-import { ClientConnections } from "./client-connections.ts";
+import { Delivery } from "./delivery.ts";
+import { KnownConnections } from "./known-connections.ts";
 import type { OpenFile } from "./open-file.ts";
-import { WatchedFile } from "./watched-file.ts";
+import type { Made } from "./parts.ts";
+import { newReader, NOTHING, type Reader } from "./reader.ts";
+import { StreamedFiles } from "./streamed-files.ts";
+import type { Outcome, Transfer, Watcher } from "./transfer.ts";
+import type { Transfers } from "./transfers.ts";
 
 /** Milliseconds between two looks at the files in flight; longer when looking takes long. */
 const LOOK_EVERY = 10;
@@ -23,78 +30,78 @@ const SHARE = 50;
 /** Readers that one look checks for completeness; the next look goes on behind them. */
 const CHECKED_AT_ONCE = 64;
 
-/** One version of one file, and the clients that are being sent it. */
-interface Streamed {
-  readonly watched: WatchedFile;
-  /** Whether the last look found a new date and no other change. */
-  dated: boolean;
-  readonly readers: Set<Reader>;
-}
-
-/** A client, and what it is being sent. */
-interface Reader {
-  /** Of its address and port. */
-  readonly key: string;
-  readonly connections: ClientConnections;
-  readonly streamed: Set<Streamed>;
-  /** Those of `streamed` that began before its latest request. */
-  earlier: ReadonlySet<Streamed>;
-  /** Body bytes of its largest response since then: not complete before they are acknowledged. */
-  owed: number;
-}
-
-export class InFlight {
-  readonly #byFile = new Map<OpenFile, Streamed>();
+export class InFlight implements Watcher {
+  readonly #files: StreamedFiles<Reader>;
   readonly #readers = new Map<string, Reader>();
+  readonly #known = new KnownConnections();
   /** The server's port. */
   readonly #port: () => number;
   readonly #log: (line: string) => void;
+  readonly #transfers: Transfers;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** The readers that are still to be checked in this round. */
   #unchecked: Iterator<Reader> | undefined;
   /** When connections may be searched again, in milliseconds: a search takes longer the more there are. */
   #nextSearch = 0;
 
-  constructor(port: () => number, log: (line: string) => void) {
+  constructor(port: () => number, log: (line: string) => void, transfers: Transfers) {
     this.#port = port;
     this.#log = log;
+    this.#transfers = transfers;
+    this.#files = new StreamedFiles(log);
   }
 
-  /** How many clients are being sent a file. */
+  /** How many clients are being sent a response. */
   get size(): number {
     return this.#readers.size;
   }
 
-  /**
-   * Watches the response of `owed` body bytes that `peer` is about to be sent, and keeps its
-   * file open meanwhile. `peer` is null when its connection is gone already.
-   */
-  watch(peer: Peer | null, file: OpenFile, owed: number, now: number): void {
-    file.retain();
+  /** Keeps `file` open meanwhile. */
+  watch(transfer: Transfer, file?: OpenFile): void {
+    this.#transfers.begin(transfer);
     // The runtime opens the file itself, by its descriptor, before the next turn of the event loop.
-    setImmediate(() => file.release());
-    if (peer === null || !CAN_END_CONNECTIONS) return;
-    let streamed = this.#byFile.get(file);
-    if (streamed === undefined) {
-      streamed = { watched: new WatchedFile(file, now), dated: false, readers: new Set() };
-      this.#byFile.set(file, streamed);
-      file.retain();
-    }
+    file?.retain();
+    setImmediate(() => file?.release());
+    const { peer, request, now, owed } = transfer;
+    if (peer === null) return this.#transfers.end(transfer, "aborted");
+    if (!CAN_END_CONNECTIONS) return this.#transfers.end(transfer, "complete");
     const key = peerKey(peer);
     const reader = this.#readers.get(key) ?? newReader(key);
     this.#readers.set(key, reader);
-    reader.streamed.add(streamed);
-    reader.earlier = new Set([...reader.earlier].filter((one) => one !== streamed));
-    streamed.readers.add(reader);
-    reader.owed = Math.max(reader.owed, owed);
     reader.connections.forget();
+    if (file !== undefined) {
+      const streamed = this.#files.add(file, reader, now);
+      reader.earlier = new Set([...reader.earlier].filter((one) => one !== streamed));
+    }
+    const before = this.#writtenTo(reader);
+    reader.owed = Math.max(reader.owed, (before ?? 0) + owed);
+    const delivery = new Delivery(transfer, before, performance.now());
+    reader.deliveries.add(delivery);
+    transfer.connections = reader.connections;
+    request.signal.addEventListener("abort", () => this.#cutOff(reader, delivery));
     if (this.#timer === undefined) this.#lookIn(LOOK_EVERY);
   }
 
-  /** A connection to `peer` is gone, and its response with it. The next look finds whether it has others. */
-  forget(peer: Peer | null): void {
-    const reader = peer === null ? undefined : this.#readers.get(peerKey(peer));
-    reader?.connections.forget();
+  made(transfer: Transfer, how: Made): void {
+    transfer.beingMade = false;
+    // Whether an unwanted or a whole body arrived is seen at its connection.
+    if (how === "changed") this.#transfers.end(transfer, "changed");
+    if (how === "failed") this.#transfers.end(transfer, "aborted");
+  }
+
+  /** Bytes that were written on the client's only connection; undefined when it isn't known. */
+  #writtenTo(reader: Reader): number | undefined {
+    const written = this.#known.written(reader.key);
+    if (written !== undefined) return written;
+    if (performance.now() >= this.#nextSearch) this.#find([reader]);
+    return reader.connections.written;
+  }
+
+  /** A connection is gone, and its response with it. The next look finds whether the client has others. */
+  #cutOff(reader: Reader, delivery: Delivery): void {
+    const now = performance.now();
+    this.#over(reader, delivery, delivery.cutOff(now), now);
+    reader.connections.forget();
   }
 
   /**
@@ -106,7 +113,7 @@ export class InFlight {
     const reader = peer === null ? undefined : this.#readers.get(peerKey(peer));
     if (reader === undefined) return true;
     for (const streamed of reader.streamed) {
-      if (reader.earlier.has(streamed) || !this.#isShorter(streamed)) continue;
+      if (reader.earlier.has(streamed) || !this.#files.isShorter(streamed)) continue;
       this.#end(new Set([reader]));
       return false;
     }
@@ -119,6 +126,8 @@ export class InFlight {
     if (!connections.count) {
       // If the next look finds one connection, it is the one that asks.
       reader.earlier = new Set(reader.streamed);
+      const now = performance.now();
+      for (const delivery of reader.deliveries) delivery.askedAgain ??= now;
       reader.owed = 0;
     } else if (connections.count === 1 && connections.wereReadFrom()) {
       // Otherwise the request came on another connection from the same port.
@@ -135,44 +144,13 @@ export class InFlight {
     const began = performance.now();
     try {
       this.#releaseComplete(began);
-      const changed = new Set<Reader>();
-      for (const streamed of this.#byFile.values()) {
-        if (this.#isUnchanged(streamed)) continue;
-        for (const reader of streamed.readers) changed.add(reader);
-      }
+      const changed = this.#files.look();
       if (changed.size > 0) this.#end(changed);
     } catch (error) {
       this.#log(`Cannot look at the files in flight: ${String(error)}`);
     }
     if (this.#readers.size === 0) this.#timer = undefined;
     else this.#lookIn(Math.max(LOOK_EVERY, SHARE * (performance.now() - began)));
-  }
-
-  /** A new date alone is no change before a second look; a file that can't be looked at counts as changed. */
-  #isUnchanged(streamed: Streamed): boolean {
-    try {
-      const seen = streamed.watched.look();
-      const unchanged = seen === "same" || (seen === "dated" && !streamed.dated);
-      streamed.dated = seen === "dated";
-      return unchanged;
-    } catch (error) {
-      this.#report(streamed, error);
-      return false;
-    }
-  }
-
-  #isShorter(streamed: Streamed): boolean {
-    try {
-      return streamed.watched.isShorter();
-    } catch (error) {
-      this.#report(streamed, error);
-      return true;
-    }
-  }
-
-  #report({ watched, readers }: Streamed, error: unknown): void {
-    const { path } = watched.file;
-    this.#log(`Cannot look at ${path} (${String(error)}); ending its downloads: ${readers.size}`);
   }
 
   #releaseComplete(now: number): void {
@@ -184,8 +162,21 @@ export class InFlight {
         this.#unchecked = undefined;
         return;
       }
-      if (reader.connections.haveAll(reader.owed)) this.#release(reader);
+      this.#check(reader, now);
     }
+  }
+
+  #check(reader: Reader, now: number): void {
+    const { connections, deliveries } = reader;
+    const complete = connections.haveAll(reader.owed);
+    const { sight } = connections;
+    // Of several answers, nothing tells which one has arrived.
+    if (sight !== undefined && connections.count === 1 && deliveries.size === 1) {
+      for (const one of deliveries) one.see(sight.acknowledged, () => connections.written, now);
+    }
+    if (!complete) return;
+    const isMade = [...deliveries].every(({ transfer }) => !transfer.beingMade);
+    if (isMade || connections.gone) this.#release(reader, sight && now - sight.age);
   }
 
   /** Finds the connections of those readers that have asked since theirs were last found. */
@@ -201,42 +192,49 @@ export class InFlight {
     this.#nextSearch = ended + SHARE * (ended - began);
     if (found === undefined) return;
     for (const [key, reader] of unknown) {
+      const [connection, ...others] = found.get(key) ?? [];
       reader.connections.set(found.get(key) ?? []);
-      if (reader.connections.count === 1) this.#drop(reader, reader.earlier);
+      if (connection !== undefined && others.length === 0) {
+        this.#known.set(key, connection);
+        this.#endEarlier(reader);
+      }
       reader.earlier = NOTHING;
+    }
+  }
+
+  /** The client has one connection: what it was sent before it asked again is over. */
+  #endEarlier(reader: Reader): void {
+    this.#files.drop(reader, reader.earlier);
+    for (const delivery of reader.deliveries) {
+      const { askedAgain } = delivery;
+      if (askedAgain !== undefined) this.#over(reader, delivery, "complete", askedAgain);
     }
   }
 
   /** Ends the connections of readers. When no descriptor is left to find them, the next look tries again. */
   #end(readers: ReadonlySet<Reader>): void {
     this.#find(readers);
+    const now = performance.now();
     for (const reader of readers) {
       if (reader.connections.count === undefined) continue;
       reader.connections.end();
+      for (const delivery of reader.deliveries) this.#over(reader, delivery, "changed", now);
       this.#release(reader);
     }
   }
 
-  #release(reader: Reader): void {
-    this.#readers.delete(reader.key);
-    this.#drop(reader, reader.streamed);
-  }
-
-  #drop(reader: Reader, over: ReadonlySet<Streamed>): void {
-    for (const streamed of over) {
-      reader.streamed.delete(streamed);
-      streamed.readers.delete(reader);
-      if (streamed.readers.size > 0) continue;
-      const { file } = streamed.watched;
-      this.#byFile.delete(file);
-      file.release();
+  /** What the client was sent is over, at `ended` by `performance.now()`. */
+  #release(reader: Reader, ended = performance.now()): void {
+    const { gone } = reader.connections;
+    for (const delivery of reader.deliveries) {
+      this.#over(reader, delivery, gone ? delivery.gone(ended) : "complete", ended);
     }
+    this.#readers.delete(reader.key);
+    this.#files.drop(reader, reader.streamed);
   }
-}
 
-const NOTHING: ReadonlySet<Streamed> = new Set();
-
-function newReader(key: string): Reader {
-  const connections = new ClientConnections();
-  return { key, connections, streamed: new Set(), earlier: NOTHING, owed: 0 };
+  #over(reader: Reader, delivery: Delivery, outcome: Outcome, now: number): void {
+    reader.deliveries.delete(delivery);
+    this.#transfers.end(delivery.transfer, outcome, now);
+  }
 }

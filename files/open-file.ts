@@ -19,6 +19,7 @@ export class OpenFile implements Disposable {
   readonly #seen: Seen;
   #uses = 1;
   #settled: Representation | undefined;
+  #versionKey: string | undefined;
   /** Milliseconds: when its place was held against the root, and when it was last found. */
   located = 0;
   found = 0;
@@ -43,6 +44,13 @@ export class OpenFile implements Disposable {
   /** The number of the device that it is on. */
   get device(): bigint {
     return this.#seen.facts.device;
+  }
+
+  /** Stands for this file and version until the next reboot, also when it is closed. */
+  get versionKey(): string {
+    if (this.#versionKey !== undefined) return this.#versionKey;
+    const { device, inode, size, modified } = this.#seen.facts;
+    return (this.#versionKey = `${device} ${inode} ${size} ${modified}`);
   }
 
   /** By which its digests are kept. Its place is asked for anew: a directory above may be renamed. */

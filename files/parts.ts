@@ -16,18 +16,24 @@ const CHUNK = 64 * 1024;
 /** Milliseconds from finding a new modification time to a second look: the file may be about to grow. */
 const SECOND_LOOK = 10;
 
-/** The body of an answer that was planned at `now`, in milliseconds. */
+/** How the making of a body ended. */
+export type Made = "whole" | "changed" | "failed" | "unwanted";
+
+/** The body of an answer that was planned at `now`, in milliseconds. `made` is called once, at its end. */
 export function streamParts(
   multipart: Multipart,
   file: OpenFile,
   now: number,
+  made: (how: Made) => void,
 ): ReadableStream<Uint8Array> {
   const chunks = readChunks(multipart, file, now);
   let open = true;
   file.retain();
-  function end(): void {
-    if (open) file.release();
+  function end(how: Made): void {
+    if (!open) return;
     open = false;
+    file.release();
+    made(how);
   }
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
@@ -36,17 +42,17 @@ export function streamParts(
       try {
         const { done, value } = await chunks.next();
         if (!done) return controller.enqueue(value);
-        end();
+        end("whole");
         controller.close();
       } catch (error) {
-        end();
+        end(error instanceof FileChanged ? "changed" : "failed");
         // The header is sent: only a broken connection tells the client that the body isn't complete.
         controller.error(error);
       } finally {
         file.release();
       }
     },
-    cancel: end,
+    cancel: () => end("unwanted"),
   });
 }
 

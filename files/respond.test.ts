@@ -3,6 +3,7 @@
 import { expect, test } from "bun:test";
 import type { Plan } from "../http/plan.ts";
 import { respond } from "./respond.ts";
+import { Transfer, type Watcher } from "./transfer.ts";
 
 const BYTES: Plan = {
   status: 200,
@@ -14,6 +15,17 @@ const NONE: Plan = { status: 304, fields: { etag: '"e"' }, content: { kind: "non
 const TYPE = { etag: '"e"', "content-type": "application/x-bittorrent" };
 const DATE = { date: "Sun, 09 Sep 2001 01:46:40 GMT" };
 
+const NOBODY = { requestIP: () => null, timeout() {} };
+
+function transferOf(
+  request: Request,
+  server: Transfer["server"],
+  now: number,
+  watch: Watcher["watch"] = () => {},
+): Transfer {
+  return new Transfer(request, server, { watch, made() {} }, now, 0);
+}
+
 test.each<[string, string, Plan, number, Record<string, string>, string]>([
   ["bytes", "GET", BYTES, 200, TYPE, "00ff0d0a"],
   ["bytes to HEAD", "HEAD", BYTES, 200, { ...TYPE, ...DATE, "content-length": "4" }, ""],
@@ -21,8 +33,8 @@ test.each<[string, string, Plan, number, Record<string, string>, string]>([
   ["text to HEAD", "HEAD", TEXT, 404, { ...DATE, "content-length": "3" }, ""],
   ["nothing", "GET", NONE, 304, { etag: '"e"' }, ""],
 ])("%s", async (_why, method, plan, status, fields, hex) => {
-  const asked = { request: { method, url: "/" }, now: 1_000_000_000_000 };
-  const response = respond(plan, asked);
+  const request = new Request("http://host/", { method });
+  const response = respond(plan, transferOf(request, NOBODY, 1_000_000_000_000));
   expect({
     status: response.status,
     fields: Object.fromEntries(response.headers),
@@ -43,10 +55,12 @@ test.each<[string, Record<string, string>, number, number]>([
   ["If-Range of its tag", { range: "bytes=5-9", "if-range": '"large"' }, 206, 5],
   ["If-Range of another", { range: "bytes=5-9", "if-range": '"other"' }, 200, 3 * 1024 * 1024],
 ])("Bytes too large to be held once a reader: %s", async (_why, headers, status, length) => {
-  using server = Bun.serve({
+  const owed: number[] = [];
+  const watch = (transfer: Transfer) => void owed.push(transfer.owed);
+  using server: Bun.Server<undefined> = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
-    fetch: (request) => respond(LARGE, { request, now: Date.now() }),
+    fetch: (request) => respond(LARGE, transferOf(request, server, Date.now(), watch)),
   });
   const response = await fetch(server.url, { headers });
   const bytes = await response.bytes();
@@ -56,5 +70,6 @@ test.each<[string, Record<string, string>, number, number]>([
     response.headers.get("content-disposition"),
     bytes.length,
     bytes.every((byte) => byte === 7),
-  ]).toEqual([status, String(length), "inline", length, true]);
+    owed,
+  ]).toEqual([status, String(length), "inline", length, true, [length]]);
 });

@@ -13,16 +13,22 @@ import { readSync } from "node:fs";
 import { NOSNIFF } from "../http/browser.ts";
 import { formatHttpDate } from "../http/date.ts";
 import type { Multipart } from "../http/multipart.ts";
-import { contentLength, type Plan, windowOf, withoutContent } from "../http/plan.ts";
+import {
+  contentLength,
+  lengthByRuntime,
+  type Plan,
+  windowOf,
+  withoutContent,
+} from "../http/plan.ts";
 import { isShortOfDescriptors } from "../os/descriptors.ts";
 import type { Window } from "../range.ts";
 import { FileChanged, OutOfDescriptors } from "./failure.ts";
-import type { InFlight } from "./in-flight.ts";
 import { pathOf } from "./locate.ts";
 import { MemoryFiles } from "./memory-files.ts";
 import type { Found, OpenFile } from "./open-file.ts";
 import { isResident, readAtOnce, warm } from "./page-cache.ts";
 import { streamParts } from "./parts.ts";
+import { LONGEST_PAUSE, type Transfer } from "./transfer.ts";
 
 /**
  * Bytes. Processor time of an answer, read at once against sliced, in microseconds:
@@ -32,40 +38,33 @@ import { streamParts } from "./parts.ts";
  */
 export const READ_AT_ONCE = 256 * 1024;
 
-/** Seconds that a client may pause within a body: the most that the runtime allows. */
-const LONGEST_PAUSE = 255;
-
-/** What a response answers. */
-export interface Asked {
-  readonly request: Pick<Request, "method" | "url">;
-  /** Milliseconds since 1970. */
-  readonly now: number;
-}
-
-/** The same with the connection that the response goes to. */
-export interface Exchange extends Asked {
-  readonly request: Request;
-  readonly server: Bun.Server<undefined>;
-  readonly inFlight: InFlight;
-}
-
 /**
  * Answers with what needs no file. Throws Crowded when it is large and too much of that
  * kind is being sent.
  */
-export function respond(plan: Plan, { request, now }: Asked): Response {
+export function respond(plan: Plan, transfer: Transfer): Response {
+  const { request, now } = transfer;
+  transfer.plan = plan;
   const { status, fields, own, content } = request.method === "HEAD" ? withoutContent(plan) : plan;
   // The runtime dates every answer but one to HEAD whose length is given.
   const date = request.method === "HEAD" ? { date: formatHttpDate(now) } : undefined;
   const headers = { ...fields, ...own, ...NOSNIFF, ...date };
   const bytes = bytesOf(content);
+  transfer.owed = bytes?.length ?? 0;
   const large = bytes !== undefined && bytes.length > READ_AT_ONCE;
   // The runtime opens one for each reader.
   if (large && isShortOfDescriptors()) throw new OutOfDescriptors();
   const body = large ? memoryFiles.bodyOf(keyOf(plan, bytes), bytes, now) : undefined;
   if (body === undefined) return new Response(bytes ?? null, { status, headers });
+  transfer.owed = lengthByRuntime(plan, bytes?.length ?? 0, transfer.fields);
+  transfer.watcher.watch(transfer);
   // Without one, the runtime makes up a disposition from the path.
   return new Response(body, { status, headers: { "content-disposition": "inline", ...headers } });
+}
+
+/** Answers a request of which the runtime tells nothing. The plan has text for content, or none. */
+export function respondUnasked({ status, fields, content }: Plan): Response {
+  return new Response(bytesOf(content) ?? null, { status, headers: { ...fields, ...NOSNIFF } });
 }
 
 function bytesOf(content: Plan["content"]): Uint8Array<ArrayBuffer> | undefined {
@@ -109,39 +108,52 @@ export function respondFromFile(
   plan: Plan,
   taken: Uint8Array | undefined,
   file: OpenFile,
-  exchange: Exchange,
+  transfer: Transfer,
 ): Response | Promise<Response> {
   const { status, content } = plan;
-  if (taken !== undefined) return new Response(taken, { status, headers: headersOf(plan) });
-  if (!isOfFile(content) || exchange.request.method === "HEAD") return respond(plan, exchange);
+  transfer.plan = plan;
+  transfer.file = file;
+  if (taken !== undefined) {
+    transfer.owed = taken.length;
+    return new Response(taken, { status, headers: headersOf(plan) });
+  }
+  const { request } = transfer;
+  if (!isOfFile(content) || request.method === "HEAD") return respond(plan, transfer);
   const windows = windowsOf(content);
   const length = contentLength(content) ?? 0;
   // Larger parts are read as they are sent.
   const first = content.kind === "parts" && length > READ_AT_ONCE ? [] : windows;
   const cold = first.filter(({ start, end }) => end > start && !isResident(file, { start, end }));
-  if (cold.length === 0) return send(plan, content, file, exchange);
+  if (cold.length === 0) return send(plan, content, file, transfer);
   file.retain();
-  return warm(file, cold, exchange.request.signal)
-    .then((wanted) => (wanted ? send(plan, content, file, exchange) : respond(GONE, exchange)))
+  return warm(file, cold, request.signal)
+    .then((wanted) => (wanted ? send(plan, content, file, transfer) : giveUp(plan, transfer)))
     .finally(() => file.release());
 }
 
 /** The answer to a client that went away: the runtime sends it to nobody. */
+function giveUp(plan: Plan, transfer: Transfer): Response {
+  transfer.owed = contentLength(plan.content) ?? 0;
+  transfer.outcome = "aborted";
+  return respondUnasked(GONE);
+}
+
 const GONE: Plan = { status: 503, fields: {}, content: { kind: "none" } };
 
-function send(plan: Plan, content: FileContent, file: OpenFile, exchange: Exchange): Response {
+function send(plan: Plan, content: FileContent, file: OpenFile, transfer: Transfer): Response {
   const { status } = plan;
   const headers = headersOf(plan);
   const length = contentLength(content) ?? 0;
+  transfer.owed = length;
   if (length <= READ_AT_ONCE) {
     const bytes = readContent(content, length, file);
     return new Response(bytes, { status, headers });
   }
-  exchange.server.timeout(exchange.request, LONGEST_PAUSE);
+  transfer.server.timeout(transfer.request, LONGEST_PAUSE);
   const body =
     content.kind === "parts"
-      ? streamParts(content.multipart, file, exchange.now)
-      : streamWindow(windowOf(content), file, exchange);
+      ? makeParts(content.multipart, file, transfer)
+      : streamWindow(windowOf(content), file, transfer);
   return new Response(body, { status, headers });
 }
 
@@ -183,13 +195,20 @@ function windowsOf(content: FileContent): readonly Window[] {
 }
 
 /** The runtime opens the file again by its descriptor, reads on its own and closes what it opened. */
-function streamWindow({ start, end }: Window, file: OpenFile, exchange: Exchange): Blob {
+function streamWindow({ start, end }: Window, file: OpenFile, transfer: Transfer): Blob {
   if (isShortOfDescriptors()) throw new OutOfDescriptors();
-  const { request, server, inFlight, now } = exchange;
-  const peer = server.requestIP(request);
-  inFlight.watch(peer, file, end - start, now);
-  request.signal.addEventListener("abort", () => inFlight.forget(peer));
+  transfer.watcher.watch(transfer, file);
   return Bun.file(pathOf(file)).slice(start, end);
+}
+
+function makeParts(
+  multipart: Multipart,
+  file: OpenFile,
+  transfer: Transfer,
+): ReadableStream<Uint8Array> {
+  transfer.beingMade = true;
+  transfer.watcher.watch(transfer);
+  return streamParts(multipart, file, transfer.now, (how) => transfer.watcher.made(transfer, how));
 }
 
 /** Where small answers are read to. A response copies its bytes, so that the next one may use it. */

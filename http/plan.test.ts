@@ -369,6 +369,7 @@ test("A listing depends on Accept and has no validators", () => {
         "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     },
     content: { kind: "bytes", bytes },
+    about: "listing",
   });
 });
 

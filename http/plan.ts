@@ -38,6 +38,8 @@ export interface Plan {
   /** What this answer has besides them. */
   readonly own?: Readonly<Record<string, string>>;
   readonly content: Content;
+  /** What it is about, where that is no file. */
+  readonly about?: "listing" | "document" | "tracker";
 }
 
 /** What a plan needs that a pure function can't know. */
@@ -117,6 +119,7 @@ export function planListing(mediaType: string, bytes: Uint8Array<ArrayBuffer>): 
       ...PAGE_POLICY,
     },
     content: { kind: "bytes", bytes },
+    about: "listing",
   };
 }
 
@@ -165,6 +168,23 @@ export function contentLength(content: Content): number | undefined {
     case "parts":
       return content.multipart.contentLength;
   }
+}
+
+/**
+ * Bytes that are sent of a body of `length` in a file: the runtime answers a single Range of
+ * a 200 with such a body by itself.
+ */
+export function lengthByRuntime(answer: Plan, length: number, fields: Fields): number {
+  const range = answer.status === 200 ? fields.get("range") : null;
+  const condition = fields.get("if-range");
+  const holds = condition === null || condition === answer.fields["etag"];
+  if (range === null || !holds) return length;
+  const parsed = parseRange(range);
+  if (parsed.kind !== "ranges") return length;
+  const outcome = resolveRange(parsed.specs, length);
+  if (outcome.kind !== "satisfiable" || outcome.windows.length > 1) return length;
+  const [{ start, end }] = outcome.windows;
+  return end - start;
 }
 
 /** RFC 9112 §3.2. */

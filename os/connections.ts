@@ -31,6 +31,8 @@ export interface Progress {
   readonly sending: boolean;
   /** Milliseconds since data was last sent or received. */
   readonly idle: number;
+  /** Milliseconds since the other end last acknowledged something. */
+  readonly sinceAcknowledged: number;
 }
 
 // The kernel's numbers on x64 and arm64.
@@ -115,7 +117,14 @@ export function progressOf(connection: Connection): Progress | undefined {
     acknowledged: readLong(BYTES_ACKED),
     sending: info[UNACKED] !== 0 || info[NOTSENT_BYTES] !== 0,
     idle: Math.min(...SINCE.map((place) => info[place] ?? 0)),
+    sinceAcknowledged: info[LAST_ACK_RECEIVED] ?? 0,
   };
+}
+
+/** Bytes that this process has written to it so far. Undefined when the connection is gone. */
+export function bytesWritten(connection: Connection): number | undefined {
+  if (!isStill(connection) || !askInfo(connection.descriptor)) return undefined;
+  return readLong(BYTES_SENT) - readLong(BYTES_RETRANSMITTED) + (info[NOTSENT_BYTES] ?? 0);
 }
 
 /** Bytes from the other end that this process has read. Undefined when the connection is gone. */
@@ -150,9 +159,12 @@ const info = new Uint32Array(64);
 const UNACKED = 24 / 4;
 /** Milliseconds since data was last sent and last received. */
 const SINCE = [44, 52].map((offset) => offset / 4);
+const LAST_ACK_RECEIVED = 56 / 4;
 const BYTES_ACKED = 120 / 4;
 const BYTES_RECEIVED = 128 / 4;
 const NOTSENT_BYTES = 144 / 4;
+const BYTES_SENT = 200 / 4;
+const BYTES_RETRANSMITTED = 208 / 4;
 
 function askInfo(descriptor: number): boolean {
   length[0] = info.byteLength;

@@ -43,7 +43,12 @@ export class Signals {
  * Ends the process with code 0 when every response in flight is finished, or after
  * so many seconds. A second signal ends it at once.
  */
-export function stopOnSignals(server: Bun.Server<undefined>, seconds: number, log: Log): void {
+export function stopOnSignals(
+  server: Bun.Server<undefined>,
+  leaving: { draining: boolean },
+  seconds: number,
+  log: Log,
+): void {
   const signals = new Signals();
   let grace = seconds;
   reloads.on((options) => () => (grace = options.grace));
@@ -51,6 +56,7 @@ export function stopOnSignals(server: Bun.Server<undefined>, seconds: number, lo
     const signal = signals.next();
     if (signal === "second") process.exit(INTERRUPTED);
     if (signal === "echo") return;
+    leaving.draining = true;
     log(`stopping; ${server.pendingRequests} in flight`);
     const late = setTimeout(() => {
       log(`still ${server.pendingRequests} in flight after ${grace} s`);

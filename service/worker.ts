@@ -54,9 +54,12 @@ export function lineToSupervisor<T extends Topics>(): Asker<T> {
 
 const GONE = "The supervisor is gone";
 
-/** Whether every answer now ends its connection, since this worker is about to close. */
+/** Whether this process is about to end. */
 export interface LastCalls {
+  /** Every answer now ends its connection, since this worker is about to close. */
   called: boolean;
+  /** It listens no more, and finishes what is in flight. */
+  draining: boolean;
 }
 
 /**
@@ -69,10 +72,9 @@ export function obeySupervisor<T extends Topics>(
   line: Asker<T>,
   grace: number,
 ): void {
-  let draining = false;
   async function end(): Promise<void> {
-    if (draining) return;
-    draining = true;
+    if (lastCalls.draining) return;
+    lastCalls.draining = true;
     setTimeout(() => process.exit(0), grace * 1000);
     const drained = drain(server);
     tell({ kind: "closed" });

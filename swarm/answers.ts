@@ -146,13 +146,14 @@ export class SwarmAnswers {
     const base = baseUrl({ url, host: headers.get("host") }, this.#options.url);
     if (base === undefined && target.kind !== "sha256") return NO_HOST;
     const outcome = await this.#options.desk.document(target, askedBy, base ?? "", client);
+    const about = "document";
     switch (outcome.kind) {
       case "document":
-        return planDocument(outcome.document, headers);
+        return { ...planDocument(outcome.document, headers), about };
       case "pending":
-        return planPending(outcome.percent / 100, outcome.retryAfter);
+        return { ...planPending(outcome.percent / 100, outcome.retryAfter), about };
       case "refused":
-        return planRefused(outcome);
+        return { ...planRefused(outcome), about };
       case "absent":
         return NOT_FOUND;
     }
@@ -171,6 +172,7 @@ export class SwarmAnswers {
       // It depends on the client's address and on its Host.
       fields: { "content-type": "text/plain", "cache-control": "no-store" },
       content: { kind: "bytes", bytes: new Uint8Array(bytes) },
+      about: "tracker",
     }));
   }
 }

@@ -23,7 +23,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...["swarm/bittorrent", "swarm/documents", "swarm/tracker", "swarm/seeder"],
     ...["digests", "files", "os", "http", "range.ts"],
   ],
-  service: ["files", "os", "package.json"],
+  service: ["files", "os", "http", "package.json"],
   "server.ts": ["service", "swarm", "swarm/documents", "digests", "files", "http"],
 };
 

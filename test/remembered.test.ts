@@ -20,8 +20,10 @@ import type { Identity } from "../files/identity.ts";
 import { InFlight } from "../files/in-flight.ts";
 import { openRoot } from "../files/locate.ts";
 import { OpenFiles } from "../files/open-file.ts";
+import { Transfers } from "../files/transfers.ts";
 import type { Digests } from "../http/digest.ts";
 import { serve, type Site } from "../server.ts";
+import { Routes } from "../service/routes.ts";
 import { SwarmAnswers } from "../swarm/answers.ts";
 import type { SwarmDesk } from "../swarm/origin.ts";
 import { randomNumbers } from "./changing.ts";
@@ -102,9 +104,11 @@ function open(directory: string, openFiles: OpenFiles, log: (line: string) => vo
     ...{ desk: DESK, root, url: undefined, negotiate: true },
     mirrors: ["http://mirror.example/"],
   });
+  const transfers = new Transfers();
+  const lastCalls = { called: false, draining: false };
   const site: Site = {
-    ...{ root, prefix: "/data/", swarm, log, lastCalls: { called: false } },
-    inFlight: new InFlight(() => server.port ?? 0, log),
+    ...{ root, prefix: "/data/", swarm, log, lastCalls, transfers, routes: new Routes() },
+    inFlight: new InFlight(() => server.port ?? 0, log, transfers),
   };
   const server = Bun.serve({
     ...{ port: 0, hostname: "127.0.0.1", development: false },
