@@ -88,5 +88,10 @@ export class Bounded {
   }
 }
 
-const stderr = new Bounded((text, taken) => void process.stderr.write(text, taken));
-process.stderr.on("error", () => {});
+/** Opened for the first line: it takes 2 ms, and with `--quiet` a start has no line. */
+let opened: NodeJS.WriteStream | undefined;
+
+const stderr = new Bounded((text, taken) => {
+  opened ??= process.stderr.on("error", () => {});
+  opened.write(text, taken);
+});
