@@ -5,7 +5,8 @@
  * judged by that one.
  */
 
-import { type Address, isWithin, parseAddress } from "./address.ts";
+import { type Network, parseNetwork } from "../../http/address.ts";
+import { type Address, isWithin } from "./address.ts";
 
 /** The addresses of this server. */
 export interface Standpoint {
@@ -40,16 +41,10 @@ export function isDialable(
 const FIRST_USER_PORT = 1024;
 const LAST_PORT = 65_535;
 
-interface Network {
-  readonly address: Address;
-  readonly bits: number;
-}
-
 function network(text: string): Network {
-  const [base = "", length = ""] = text.split("/");
-  const address = parseAddress(base);
-  if (address === undefined) throw new Error(`no network: ${text}`);
-  return { address, bits: Number(length) + (base.includes(":") ? 0 : 96) };
+  const read = parseNetwork(text);
+  if (read === undefined) throw new Error(`no network: ${text}`);
+  return read;
 }
 
 /** Unspecified, multicast, reserved and broadcast; and local NAT64, which may embed any address. */
