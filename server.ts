@@ -15,17 +15,22 @@ import { Found } from "./files/open-file.ts";
 import { respond, respondFromFile, respondUnasked, take } from "./files/respond.ts";
 import { Transfer } from "./files/transfer.ts";
 import { Transfers } from "./files/transfers.ts";
+import type { Network } from "./http/address.ts";
+import { isOfProxy, schemeOf } from "./http/client.ts";
+import { corsFields, type CorsOrigins, planPreflight } from "./http/cors.ts";
 import { isHost } from "./http/host.ts";
 import { NO_SUCH_HOST, type Plan, plan, planMethod, planNowhere, planSlash } from "./http/plan.ts";
 import { redact } from "./http/redact.ts";
 import { hasParameter, parseTarget, type Target } from "./http/target.ts";
 import { limitConnections, MOST_SEEDED } from "./service/connection-limit.ts";
-import { banner, type Handlers, listen, listenToPeers, reservePort } from "./service/listen.ts";
+import { banner, type Handlers, listenToPeers, reservePort } from "./service/listen.ts";
 import { fail, type Log, log, logEvents, print, printAnswer } from "./service/log.ts";
 import { type CommandLine, handOver, type Options, parseCommandLine } from "./service/options.ts";
+import { reloads } from "./service/reload.ts";
 import { Reloader } from "./service/reloader.ts";
+import { checkCertificate, openPort, watchCertificate } from "./service/renewable.ts";
 import { answerRoute, healthRoutes, Routes } from "./service/routes.ts";
-import { stopOnSignals } from "./service/shutdown.ts";
+import { type Listener, stopOnSignals } from "./service/shutdown.ts";
 import { countWorkers, Supervisor } from "./service/supervisor.ts";
 import {
   type LastCalls,
@@ -49,6 +54,10 @@ export interface Site {
   readonly routes: Routes;
   readonly log: Log;
   readonly lastCalls: LastCalls;
+  /** The operator's proxies. */
+  trusted: readonly Network[];
+  /** Whose scripts may read answers; undefined: CORS is off. */
+  cors: CorsOrigins | undefined;
 }
 
 /** How often an answer is begun again when its file changes under it. */
@@ -60,25 +69,37 @@ export function serve(
   request: Request,
   server: Bun.Server<undefined>,
 ): Response | Promise<Response> {
-  const { inFlight, transfers, lastCalls } = site;
+  const { inFlight, transfers, lastCalls, trusted } = site;
   const began = transfers.observed ? performance.now() : 0;
-  const transfer = new Transfer(request, server, inFlight, Date.now(), began);
+  const transfer = new Transfer(request, server, inFlight, Date.now(), began, trusted);
   // What this connection was sent before must have been complete.
   const broken = inFlight.size > 0 && !inFlight.release(transfer.peer);
   const response = broken
     ? answerFailure(site, new FileChanged(), transfer)
     : attempt(site, transfer, ATTEMPTS);
-  if (!transfers.observed && !lastCalls.called) return response;
+  if (!transfers.observed && !lastCalls.called && site.cors === undefined) return response;
   return response instanceof Promise
     ? response.then((answered) => release(site, answered, transfer))
     : release(site, response, transfer);
 }
 
 /** Lets the runtime have the response: from here on only the kernel knows how it goes on. */
-function release({ transfers, lastCalls }: Site, response: Response, transfer: Transfer): Response {
+function release(
+  { transfers, lastCalls, cors }: Site,
+  response: Response,
+  transfer: Transfer,
+): Response {
   if (lastCalls.called) response.headers.set("connection", "close");
+  if (cors !== undefined)
+    allowScripts(response.headers, corsFields(cors, transfer.fields.get("origin")));
   if (transfers.observed) transfers.handedOver(transfer);
   return response;
+}
+
+/** Adds the fields that allow scripts to read an answer. */
+function allowScripts(headers: Headers, { vary, ...fields }: Plan["fields"]): void {
+  for (const name in fields) headers.set(name, fields[name] ?? "");
+  if (vary !== undefined) headers.append("vary", vary);
 }
 
 /** Answers, and begins anew up to so many times when the file changes before the answer begins. */
@@ -112,6 +133,8 @@ function answer(site: Site, transfer: Transfer): Response | Promise<Response> {
   const { method, url } = request;
   // 1. The Host is one host.
   if (!isHost(fields.get("host"))) return respond(NO_SUCH_HOST, transfer);
+  const preflight = site.cors && planPreflight(method, fields);
+  if (preflight !== undefined) return respond(preflight, transfer);
   // 2. The URL led to a file a moment ago. Whether it still does is seen before it is sent.
   const recalled = root.openFiles.recall(url, transfer.now);
   if (recalled !== undefined) return answerFile(site, recalled, transfer);
@@ -184,6 +207,14 @@ class Asker implements ClientRequest {
   get client(): string {
     return this.transfer.client;
   }
+
+  get isOfProxy(): boolean {
+    return isOfProxy(this.transfer);
+  }
+
+  get scheme(): ClientRequest["scheme"] {
+    return schemeOf(this.transfer);
+  }
 }
 
 /** Runs the program until a signal ends it. */
@@ -209,12 +240,13 @@ type Serving = Extract<CommandLine, { readonly kind: "serve" }>;
 /** One process that serves alone, or a supervisor with its workers. */
 async function start({ options, settings }: Serving, read: () => CommandLine): Promise<void> {
   const tell = logEvents(options.quiet);
+  checkCertificate(options);
   const root = openRoot(options.directory, options);
   const count = countWorkers(options.workers);
   const reloader = new Reloader({ settings, read, withWorkers: count > 1, log, tell });
   const port =
     count === 1
-      ? startAlone(root, options, reloader, tell)
+      ? await startAlone(root, options, reloader, tell)
       : await startSupervisor(root, { options, settings }, reloader, count, tell);
   if (port !== undefined && !options.quiet) print(banner(options, port));
 }
@@ -224,16 +256,24 @@ function startWorker(root: Root, options: Options): void {
   const line = lineToSupervisor<DeskTopics>();
   const lastCalls = { called: false, draining: false };
   const { server } = open(root, options, log, new RemoteDesk(line), lastCalls);
-  limitConnections(options.port, options.maxConnections, log);
+  limitConnections(options.port, options, log);
   obeySupervisor(server, lastCalls, line, options.grace);
 }
 
 /** Does everything in this process. Returns the port. */
-function startAlone(root: Root, options: Options, reloader: Reloader, tell: Log): number {
-  const { server, site } = openAlone(root, options, log, tell);
+async function startAlone(
+  root: Root,
+  options: Options,
+  reloader: Reloader,
+  tell: Log,
+): Promise<number> {
+  // A port that listeners may share isn't known to be free.
+  const reserved = options.tlsCert === undefined ? options.port : await reservePort(options);
+  const { server, site } = openAlone(root, { ...options, port: reserved }, log, tell);
   const port = server.port ?? options.port;
-  limitConnections(port, options.maxConnections, log);
+  limitConnections(port, options, log);
   stopOnSignals(server, site.lastCalls, options.grace, tell);
+  watchCertificate(options, log, server);
   process.on("SIGHUP", () => reloader.next()?.apply());
   return port;
 }
@@ -249,6 +289,7 @@ async function startSupervisor(
   const origin = new Origin({ ...options, root, peers: MOST_SEEDED, log, tell });
   const port = await reservePort(options);
   listenToPeers((where) => origin.listen(where), options, port, log);
+  watchCertificate(options, log);
   const { grace } = options;
   const answers = deskAnswers(origin);
   const handed = handOver(settings, port);
@@ -260,7 +301,7 @@ async function startSupervisor(
 
 /** A listener, and what it answers from. */
 interface Listening {
-  readonly server: Bun.Server<undefined>;
+  readonly server: Listener;
   readonly site: Site;
 }
 
@@ -299,14 +340,21 @@ function open(
     inFlight: new InFlight(() => server.port ?? 0, log, transfers),
     routes: new Routes(healthRoutes(leaving)),
     lastCalls: leaving,
+    ...outsideOf(options),
   };
+  reloads.on((next) => () => void Object.assign(site, outsideOf(next)));
   const handlers: Handlers = {
     fetch: (request, listener) => serve(site, request, listener),
     // The runtime opens a streamed file on its own, and may fail to: of which request, it doesn't say.
     error: (error) => respondUnasked(explainFailure(site, error, "GET", "")),
   };
-  const server = listen(options, handlers, lastCalls !== undefined);
+  const server = openPort(options, handlers, lastCalls !== undefined);
   return { server, site };
+}
+
+/** What stands between this server and its clients: proxies, and pages of other origins. */
+function outsideOf({ trustedProxies, cors }: Options): Pick<Site, "trusted" | "cors"> {
+  return { trusted: trustedProxies, cors: cors.length > 0 ? cors : undefined };
 }
 
 if (import.meta.main) {

@@ -8,6 +8,8 @@
  * client has acknowledged everything, or when the connection is gone (in-flight.ts).
  */
 
+import type { Network } from "../http/address.ts";
+import { type Approach, clientOf } from "../http/client.ts";
 import { type Fields, TakenFields } from "../http/conditional.ts";
 import { contentLength, type Plan, windowOf } from "../http/plan.ts";
 import { redact } from "../http/redact.ts";
@@ -45,7 +47,9 @@ export interface Watcher {
 /** Nothing has been answered yet. */
 const NOTHING: Plan = { status: 0, fields: {}, content: { kind: "none" } };
 
-export class Transfer {
+const NO_PROXIES: readonly Network[] = [];
+
+export class Transfer implements Approach {
   #fields: Fields | undefined;
   #peer: Peer | null | undefined;
   /** What is answered. */
@@ -81,6 +85,8 @@ export class Transfer {
     readonly now: number,
     /** The same by `performance.now()`; 0 when nobody observes. */
     readonly began: number,
+    /** The operator's proxies. */
+    readonly trusted: readonly Network[] = NO_PROXIES,
   ) {}
 
   get method(): string {
@@ -98,9 +104,14 @@ export class Transfer {
     return this.#peer;
   }
 
-  /** The client's address; empty when the connection was gone before anybody asked. */
-  get client(): string {
+  /** The address that the connection comes from; empty when it was gone before anybody asked. */
+  get connection(): string {
     return this.peer?.address ?? "";
+  }
+
+  /** The client's address: that of the connection, or what a trusted proxy says. */
+  get client(): string {
+    return clientOf(this);
   }
 
   /**

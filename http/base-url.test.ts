@@ -54,6 +54,11 @@ test.each<[string, string, string | null, string | undefined]>([
   expect(baseUrl({ url, host }, undefined)).toBe(expected);
 });
 
+test("A trusted proxy knows the scheme better", () => {
+  const behind = { url: "http://h/", host: "h", scheme: "https" } as const;
+  expect(baseUrl(behind, undefined)).toBe("https://h");
+});
+
 test.each<[string, string, string]>([
   ["an origin", "https://dl.example.org", "https://dl.example.org"],
   ["with its slash", "https://dl.example.org/", "https://dl.example.org"],

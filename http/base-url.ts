@@ -9,6 +9,8 @@ export interface Addressed {
   readonly url: string;
   /** The Host field; null when there is none. */
   readonly host: string | null;
+  /** The client's, where a trusted proxy told it; undefined: that of `url`. */
+  readonly scheme?: "http" | "https" | undefined;
 }
 
 /**
@@ -17,12 +19,12 @@ export interface Addressed {
  * right.
  */
 export function baseUrl(
-  { url, host }: Addressed,
+  { url, host, scheme }: Addressed,
   configured: string | undefined,
 ): string | undefined {
   if (configured !== undefined) return configured.replace(/\/+$/, "");
   if (host === null || host.length > LONGEST_HOST || !HOST.test(host)) return undefined;
-  const base = `${url.startsWith("https:") ? "https" : "http"}://${host}`;
+  const base = `${scheme ?? (url.startsWith("https:") ? "https" : "http")}://${host}`;
   // The pattern also matches a port above 65535, an address like 1.2.3.999 and colons that are no IPv6.
   return URL.canParse(base) ? base : undefined;
 }

@@ -24,12 +24,12 @@ const libc = openLibc({
 
 /**
  * Gives new connections to all `count` listeners of a port but the one at `index`, until
- * {@link excludeNoListener}. Without this, the kernel resets the connections that a closing
+ * {@link excludeNoListener}. Without a port, the port is that of the first listener here. Without this, the kernel resets the connections that a closing
  * listener hasn't accepted. The kernel orders the listeners by when they were opened; when
  * one is closed, the last takes its place.
  */
-export function excludeListener(index: number, count: number): void {
-  const listener = findListener();
+export function excludeListener(index: number, count: number, port?: number): void {
+  const listener = findListener(port);
   if (listener === undefined || count < 2) return;
   // Draw a number below count - 1, and step over the index.
   const program = new Uint32Array(
@@ -45,8 +45,8 @@ export function excludeListener(index: number, count: number): void {
 }
 
 /** New connections go to every listener again. */
-export function excludeNoListener(): void {
-  const listener = findListener();
+export function excludeNoListener(port?: number): void {
+  const listener = findListener(port);
   if (listener === undefined) return;
   libc?.setsockopt(listener, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, new Int32Array(1), 4);
 }

@@ -5,7 +5,7 @@
  *
  * - has the kernel drop what new clients send, who then try again by themselves;
  * - closes idle connections, the longest idle first. One that was never answered, with half
- *   a request, say, is sent a 503.
+ *   a request, say, is sent a 503 when it is plain HTTP.
  *
  * Connections with a response on its way are left alone. Linux only; elsewhere nothing
  * here has an effect.
@@ -26,6 +26,7 @@ import {
 } from "../os/descriptors.ts";
 import { admitConnections, keepConnectionsOut } from "../os/listeners.ts";
 import type { Log } from "./log.ts";
+import type { Options } from "./options.ts";
 import { reloads } from "./reload.ts";
 
 /** Connections unless the operator says another number: 1000 clients with 16 each take 16 MiB idle. */
@@ -97,11 +98,17 @@ const SHARE = 50;
 const TELL_EVERY = 60_000;
 
 /** Begins to watch over the connections to `port`, to the end of the process. */
-export function limitConnections(port: number, wanted: number | undefined, log: Log): void {
+export function limitConnections(
+  port: number,
+  { maxConnections: wanted, tlsCert }: Pick<Options, "maxConnections" | "tlsCert">,
+  log: Log,
+): void {
   const descriptors = DESCRIPTOR_LIMIT;
   if (descriptors === undefined) return;
   reserveDescriptor();
-  const limit = new ConnectionLimit(port, boundsAllowed(descriptors, wanted, log), log);
+  // To a client of TLS the plain text would be garbage.
+  const refusal = tlsCert === undefined ? REFUSAL : NOTHING;
+  const limit = new ConnectionLimit(port, boundsAllowed(descriptors, wanted, log), refusal, log);
   limit.enforce();
   reloads.on(({ maxConnections }) => () => {
     limit.most = boundsAllowed(descriptors, maxConnections, log);
@@ -120,15 +127,18 @@ function boundsAllowed(descriptors: number, wanted: number | undefined, log: Log
 class ConnectionLimit {
   most: Bounds;
   readonly #port: number;
+  /** What a client is sent that was never answered. */
+  readonly #refusal: Uint8Array;
   readonly #log: Log;
   #isFull = false;
   #told = -Infinity;
   #isTold = false;
   #dismissed = 0;
 
-  constructor(port: number, most: Bounds, log: Log) {
+  constructor(port: number, most: Bounds, refusal: Uint8Array, log: Log) {
     this.#port = port;
     this.most = most;
+    this.#refusal = refusal;
     this.#log = log;
   }
 
@@ -187,7 +197,7 @@ class ConnectionLimit {
     });
     idle.sort((a, b) => b.progress.idle - a.progress.idle);
     for (const { connection, progress } of idle.slice(0, excess)) {
-      dismissConnection(connection, progress.acknowledged === 0 ? REFUSAL : NOTHING);
+      dismissConnection(connection, progress.acknowledged === 0 ? this.#refusal : NOTHING);
       this.#dismissed++;
     }
   }

@@ -1,6 +1,7 @@
 /** Opening the ports, and the banner that says where the program listens. */
 
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
+import type { Certificate } from "../files/certificate.ts";
 import { errorCode } from "../os/error-code.ts";
 import { escapeUnprintable, type Log } from "./log.ts";
 import type { Options } from "./options.ts";
@@ -18,14 +19,19 @@ const IDLE = 75;
 /** Bytes. No request needs a body: above this the runtime answers 413 and closes the connection. */
 const LONGEST_BODY = 64 * 1024;
 
-/** Opens the port, and with `share` lets other processes open it too. Throws with one line for the operator. */
+/**
+ * Opens the port, and with `share` lets other listeners open it too. With a certificate it
+ * speaks TLS. Throws with one line for the operator.
+ */
 export function listen(
-  { host, port }: Pick<Options, "host" | "port">,
+  { host, port, http2 }: Pick<Options, "host" | "port" | "http2">,
   handlers: Handlers,
   share: boolean,
+  certificate?: Certificate,
 ): Bun.Server<undefined> {
   const options = {
     ...{ ...handlers, port, reusePort: share, idleTimeout: IDLE, development: false },
+    ...(certificate === undefined ? {} : { tls: certificate, http2 }),
     maxRequestBodySize: LONGEST_BODY,
   };
   try {
@@ -81,7 +87,9 @@ const FAILURES: Readonly<Record<string, string>> = {
 };
 
 /** Checks that the port is free. Port 0 gives a free one. Throws as {@link listen} does. */
-export async function reservePort(options: Pick<Options, "host" | "port">): Promise<number> {
+export async function reservePort(
+  options: Pick<Options, "host" | "port" | "http2">,
+): Promise<number> {
   const nobody: Handlers = {
     fetch: () => Response.error(),
     error: () => Response.error(),
@@ -93,10 +101,11 @@ export async function reservePort(options: Pick<Options, "host" | "port">): Prom
 }
 
 /** The lines that name the directory and every address where it is served. */
-export function banner({ directory, host, prefix }: Options, port: number): string {
+export function banner({ directory, host, prefix, tlsCert }: Options, port: number): string {
+  const scheme = tlsCert === undefined ? "http" : "https";
   const lines = addresses(host).map((address) => {
     const authority = address.includes(":") ? `[${address}]` : address;
-    return `  http://${authority}:${port}${prefix}`;
+    return `  ${scheme}://${authority}:${port}${prefix}`;
   });
   return [`${VERSION} serves ${escapeUnprintable(directory)} at`, ...lines, ""].join("\n");
 }

@@ -7,10 +7,12 @@ import { argument, many, maybe, one, type Row, toggle } from "./option-row.ts";
 import {
   readAnnounceInterval,
   readConnections,
+  readCorsOrigin,
   readDirectory,
   readGrace,
   readHost,
   readMirror,
+  readNetwork,
   readOrigin,
   readPort,
   readPrefix,
@@ -27,6 +29,28 @@ const LISTENING = {
   host: maybe("host", "ADDRESS", readHost, "address to listen on", { unset: "all, IPv4 and IPv6" }),
   /** Scheme and authority by which clients reach this server; undefined: as in each request. */
   url: maybe("url", "URL", readOrigin, "this server's URL for clients, when it is behind a proxy"),
+  /** The certificate and key of TLS; undefined: plain HTTP. */
+  tlsCert: maybe("tls-cert", "FILE", readText, "certificate and its chain in PEM: serve HTTPS", {
+    reload: "now",
+  }),
+  tlsKey: maybe("tls-key", "FILE", readText, "its key in PEM", { reload: "now" }),
+  http2: toggle("http2", false, "speak HTTP/2 too (experimental); needs --tls-cert"),
+  /** Proxies whose word about their clients counts. */
+  trustedProxies: many(
+    "trusted-proxy",
+    "CIDR",
+    readNetwork,
+    "proxies that may name the client (Forwarded, X-Forwarded-For)",
+    { reload: "now" },
+  ),
+  /** Origins whose scripts may read answers. */
+  cors: many(
+    "cors",
+    "ORIGIN",
+    readCorsOrigin,
+    "let scripts of this origin read answers; *: of all",
+    { reload: "now" },
+  ),
   /** Connections that each process takes; undefined: the default, or what its descriptors allow. */
   maxConnections: maybe("max-connections", "N", readConnections, "connections of each process", {
     unset: "16384, or as many as descriptors allow",

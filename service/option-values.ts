@@ -1,6 +1,7 @@
 /** The values of options: each function reads one kind, and throws {@link Mistake} for any other text. */
 
 import type { SymlinkPolicy } from "../files/locate.ts";
+import { type Network, parseNetwork } from "../http/address.ts";
 
 /** A mistake in an option; the message is one line for the operator. */
 export class Mistake extends Error {
@@ -133,11 +134,22 @@ export function readTracker(text: string): string {
 }
 
 /** Scheme and authority, without a slash behind them. */
-export function readOrigin(text: string): string {
-  if (!isUrl(text, FILE_SCHEMES) || new URL(text).pathname !== "/") {
-    throw unusable("URL", text, "http or https and a host alone");
+export function readOrigin(text: string, what = "URL"): string {
+  if (!isUrl(text, FILE_SCHEMES) || /[?#]/.test(text) || new URL(text).pathname !== "/") {
+    throw unusable(what, text, "http or https and a host alone");
   }
   return new URL(text).origin;
+}
+
+/** An origin as browsers send it, or `*` for all. */
+export function readCorsOrigin(text: string): string {
+  return text === "*" ? text : readOrigin(text, "CORS origin");
+}
+
+export function readNetwork(text: string): Network {
+  const network = parseNetwork(text);
+  if (network === undefined) throw unusable("trusted proxy", text, "an address or a network");
+  return network;
 }
 
 /** A URL that ends in a slash. */

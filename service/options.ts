@@ -110,6 +110,12 @@ export function optionsOf(settings: Settings): Options {
   if (options.hash && options.state === undefined) {
     throw new Mistake("Cannot use hash without --state, where digests are kept");
   }
+  if ((options.tlsCert === undefined) !== (options.tlsKey === undefined)) {
+    throw new Mistake("Cannot use one of --tls-cert and --tls-key without the other");
+  }
+  if (options.http2 && options.tlsCert === undefined) {
+    throw new Mistake("Cannot use http2 without --tls-cert: it is spoken over TLS alone");
+  }
   return options;
 }
 

@@ -4,6 +4,13 @@ import { INTERRUPTED } from "../os/exit-code.ts";
 import type { Log } from "./log.ts";
 import { reloads } from "./reload.ts";
 
+/** What is drained: a listener of the runtime, or several. */
+export interface Listener {
+  readonly port: number | undefined;
+  readonly pendingRequests: number;
+  stop(closeConnections?: boolean): Promise<void>;
+}
+
 /** Milliseconds between two looks at the number of responses in flight. */
 const LOOK_EVERY = 50;
 
@@ -11,11 +18,30 @@ const LOOK_EVERY = 50;
  * Stops accepting, and resolves when no response is in flight any more. The runtime's
  * own stop waits for connections, and so for a client that sent half a request.
  */
-export function drain(server: Bun.Server<undefined>): Promise<void> {
+export function drain(server: Listener): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const looks = setInterval(() => server.pendingRequests === 0 && resolve(), LOOK_EVERY);
   void server.stop().then(resolve);
   return promise.finally(() => clearInterval(looks));
+}
+
+/**
+ * An excluded listener goes on accepting for so many rounds of the event loop, so many
+ * milliseconds apart, so that handshakes begun before can finish. Rounds are counted, since
+ * a process that gets little processor time accepts nothing while only time passes.
+ */
+const LAST_CALLS = 20;
+const BETWEEN_CALLS = 50;
+
+/** Resolves when a listener that gets no more connections has accepted those that wait. */
+export function takeLastCalls(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let rounds = 0;
+  const calls = setInterval(() => {
+    rounds += 1;
+    if (rounds === LAST_CALLS) resolve();
+  }, BETWEEN_CALLS);
+  return promise.finally(() => clearInterval(calls));
 }
 
 /**
@@ -44,7 +70,7 @@ export class Signals {
  * so many seconds. A second signal ends it at once.
  */
 export function stopOnSignals(
-  server: Bun.Server<undefined>,
+  server: Listener,
   leaving: { draining: boolean },
   seconds: number,
   log: Log,

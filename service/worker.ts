@@ -17,18 +17,10 @@ import { startedAs } from "../os/child-process.ts";
 import { Asker, NoAnswer, type ToAnswerer, type ToAsker, type Topics } from "../os/line.ts";
 import { excludeListener, excludeNoListener } from "../os/listeners.ts";
 import { type Options, takeOver } from "./options.ts";
-import { drain } from "./shutdown.ts";
+import { drain, type Listener, takeLastCalls } from "./shutdown.ts";
 
 /** The environment variable of a worker; its value is the options, with the port to share. */
 export const WORKER = "RANGESRV_WORKER";
-
-/**
- * An excluded listener goes on accepting for so many rounds of the event loop, so many
- * milliseconds apart, so that handshakes begun before can finish. Rounds are counted, since
- * a process that gets little processor time accepts nothing while only time passes.
- */
-const LAST_CALLS = 20;
-const BETWEEN_CALLS = 50;
 
 export type ToWorker =
   | { readonly kind: "exclude"; readonly index: number; readonly count: number }
@@ -67,7 +59,7 @@ export interface LastCalls {
  * so, when the supervisor is gone, and on SIGTERM or SIGINT. Only the first of these counts.
  */
 export function obeySupervisor<T extends Topics>(
-  server: Bun.Server<undefined>,
+  server: Listener,
   lastCalls: LastCalls,
   line: Asker<T>,
   grace: number,
@@ -80,15 +72,6 @@ export function obeySupervisor<T extends Topics>(
     tell({ kind: "closed" });
     await drained;
     process.exit(0);
-  }
-  function takeLastCalls(): void {
-    let rounds = 0;
-    const calls = setInterval(() => {
-      rounds += 1;
-      if (rounds < LAST_CALLS) return;
-      clearInterval(calls);
-      void end();
-    }, BETWEEN_CALLS);
   }
   function tell(message: ToSupervisor): void {
     if (process.connected) process.send?.(message);
@@ -104,7 +87,7 @@ export function obeySupervisor<T extends Topics>(
       case "close":
         // Clients then connect again, to the successor.
         lastCalls.called = true;
-        return takeLastCalls();
+        return void takeLastCalls().then(end);
       case "progress":
       case "answer":
       case "no-answer":

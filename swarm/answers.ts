@@ -15,7 +15,6 @@ import {
   fileDigestFields,
   readWantedDigests,
 } from "../http/digest.ts";
-import { isForwarded } from "../http/forwarded.ts";
 import { wantsMetalink } from "../http/negotiate.ts";
 import { NOT_FOUND, type Plan, planMethod, refuse, windowOf } from "../http/plan.ts";
 import { formatPath, type Target } from "../http/target.ts";
@@ -36,6 +35,10 @@ export interface ClientRequest {
   readonly request: Pick<Request, "method" | "url"> & { readonly headers: Fields };
   /** Address of the client; empty when it is gone. */
   readonly client: string;
+  /** Whether that may be the address of a proxy, and not its client's. */
+  readonly isOfProxy: boolean;
+  /** The client's scheme, where a trusted proxy told it. */
+  readonly scheme: "http" | "https" | undefined;
 }
 
 export interface SwarmAnswersOptions {
@@ -137,13 +140,13 @@ export class SwarmAnswers {
 
   async #document(
     target: DocumentTarget,
-    { request, client }: ClientRequest,
+    { request, client, scheme }: ClientRequest,
     askedBy: AskedBy,
   ): Promise<Plan> {
     const { url, headers, method } = request;
     const refused = planMethod(method);
     if (refused !== undefined) return refused;
-    const base = baseUrl({ url, host: headers.get("host") }, this.#options.url);
+    const base = baseUrl({ url, host: headers.get("host"), scheme }, this.#options.url);
     if (base === undefined && target.kind !== "sha256") return NO_HOST;
     const outcome = await this.#options.desk.document(target, askedBy, base ?? "", client);
     const about = "document";
@@ -159,14 +162,15 @@ export class SwarmAnswers {
     }
   }
 
-  #track({ request, client }: ClientRequest): Promise<Plan> | undefined {
+  #track(asking: ClientRequest): Promise<Plan> | undefined {
+    const { request, client } = asking;
     const parsed = parseTrackerUrl(request.url, client);
     if (parsed === undefined) return undefined;
     const refused = planMethod(request.method);
     if (refused !== undefined) return Promise.resolve(refused);
     const field = request.headers.get("host") ?? "";
     const host = field.length <= LONGEST_ADDRESS ? field : undefined;
-    const query = { ...parsed, forwarded: isForwarded(request.headers) };
+    const query = { ...parsed, forwarded: asking.isOfProxy };
     return this.#options.desk.track(query, host).then((bytes) => ({
       status: 200,
       // It depends on the client's address and on its Host.

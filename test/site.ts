@@ -39,7 +39,8 @@ export function startSite(
     directory,
     port,
     origin: `http://127.0.0.1:${port}`,
-    server,
+    // Without TLS it is the runtime's.
+    server: server as Bun.Server<undefined>,
     served: site,
     lines,
     [Symbol.dispose]() {
