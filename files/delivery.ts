@@ -11,6 +11,8 @@
  * records, which are 0.2 % more than the body.
  */
 
+import type { Reader } from "./reader.ts";
+import type { Streamed } from "./streamed-files.ts";
 import { LONGEST_PAUSE, longestHeader, type Outcome, type Transfer } from "./transfer.ts";
 
 /** Milliseconds by which the runtime may count a pause shorter than this does. */
@@ -25,12 +27,16 @@ export class Delivery {
   #progressed: number;
   /** Bytes a millisecond between the last two looks. */
   #rate = 0;
+  /** Bytes written on the connection when the runtime had read all of it; undefined before. */
+  #end: number | undefined;
   /** When the client asked again on what may be this connection, in milliseconds. */
   askedAgain: number | undefined;
 
   /** `now` by `performance.now()`, as all times here. */
   constructor(
     readonly transfer: Transfer,
+    /** The file that it is sent from; undefined: none that is watched. */
+    readonly streamed: Streamed<Reader> | undefined,
     before: number | undefined,
     now: number,
   ) {
@@ -50,6 +56,17 @@ export class Delivery {
     if (transfer.acknowledged > earlier) this.#progressed = now;
     if (now > this.#looked) this.#rate = (transfer.acknowledged - earlier) / (now - this.#looked);
     this.#looked = now;
+  }
+
+  /**
+   * One of several answers on a connection, as HTTP/2 has them: whether so many acknowledged
+   * bytes contain all of it. True at the second look at the earliest, so that its file was
+   * looked at after it was read.
+   */
+  hasArrived(acknowledged: number, written: () => number | undefined): boolean {
+    if (this.#end !== undefined) return acknowledged >= this.#end;
+    if (!this.transfer.isBeingRead && !this.transfer.beingMade) this.#end = written() ?? Infinity;
+    return false;
   }
 
   /** The client closed the connection, or the runtime did, before the body was written. */

@@ -18,7 +18,7 @@ import { Delivery } from "./delivery.ts";
 import { KnownConnections } from "./known-connections.ts";
 import type { OpenFile } from "./open-file.ts";
 import type { Made } from "./parts.ts";
-import { newReader, NOTHING, type Reader } from "./reader.ts";
+import { isBeingRead, newReader, NOTHING, type Reader } from "./reader.ts";
 import { StreamedFiles } from "./streamed-files.ts";
 import type { Outcome, Transfer, Watcher } from "./transfer.ts";
 import type { Transfers } from "./transfers.ts";
@@ -69,13 +69,11 @@ export class InFlight implements Watcher {
     const reader = this.#readers.get(key) ?? newReader(key);
     this.#readers.set(key, reader);
     reader.connections.forget();
-    if (file !== undefined) {
-      const streamed = this.#files.add(file, reader, now);
-      reader.earlier = new Set([...reader.earlier].filter((one) => one !== streamed));
-    }
+    const streamed = file && this.#files.add(file, reader, now);
+    reader.earlier = new Set([...reader.earlier].filter((one) => one !== streamed));
     const before = this.#writtenTo(reader);
     reader.owed = Math.max(reader.owed, (before ?? 0) + owed);
-    const delivery = new Delivery(transfer, before, performance.now());
+    const delivery = new Delivery(transfer, streamed, before, performance.now());
     reader.deliveries.add(delivery);
     transfer.connections = reader.connections;
     request.signal.addEventListener("abort", () => this.#cutOff(reader, delivery));
@@ -105,8 +103,8 @@ export class InFlight implements Watcher {
   }
 
   /**
-   * `peer` asks again, so the last response on its connection is over. When its file is
-   * shorter now, that body fell short: ends the connection and returns false, since the client
+   * `peer` asks again, so the last response on its connection is over, but for HTTP/2. When its
+   * file is shorter now, that body fell short: ends the connection and returns false, since the client
    * would take the next answer for the rest of the body.
    */
   release(peer: Peer | null): boolean {
@@ -123,7 +121,9 @@ export class InFlight implements Watcher {
 
   #askedAgain(reader: Reader): void {
     const { connections } = reader;
-    if (!connections.count) {
+    if (isBeingRead(reader)) {
+      // By HTTP/2 it has several at a time. Each is over when the looks find so.
+    } else if (!connections.count) {
       // If the next look finds one connection, it is the one that asks.
       reader.earlier = new Set(reader.streamed);
       const now = performance.now();
@@ -171,12 +171,27 @@ export class InFlight implements Watcher {
     const complete = connections.haveAll(reader.owed);
     const { sight } = connections;
     // Of several answers, nothing tells which one has arrived.
-    if (sight !== undefined && connections.count === 1 && deliveries.size === 1) {
-      for (const one of deliveries) one.see(sight.acknowledged, () => connections.written, now);
+    if (sight !== undefined && connections.count === 1) {
+      if (deliveries.size > 1) this.#checkShared(reader, sight.acknowledged, now);
+      else
+        for (const one of deliveries) one.see(sight.acknowledged, () => connections.written, now);
     }
     if (!complete) return;
     const isMade = [...deliveries].every(({ transfer }) => !transfer.beingMade);
-    if (isMade || connections.gone) this.#release(reader, sight && now - sight.age);
+    const isOver = isMade && !isBeingRead(reader);
+    if (isOver || connections.gone) this.#release(reader, sight && now - sight.age);
+  }
+
+  /** Several answers on one connection: those that have arrived are over, and their files no longer watched. */
+  #checkShared(reader: Reader, acknowledged: number, now: number): void {
+    const { connections, deliveries } = reader;
+    for (const delivery of deliveries) {
+      if (!delivery.hasArrived(acknowledged, () => connections.written)) continue;
+      this.#over(reader, delivery, "complete", now);
+      const { streamed } = delivery;
+      const others = [...deliveries].some((other) => other.streamed === streamed);
+      if (streamed !== undefined && !others) this.#files.drop(reader, new Set([streamed]));
+    }
   }
 
   /** Finds the connections of those readers that have asked since theirs were last found. */

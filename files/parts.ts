@@ -40,6 +40,8 @@ export function streamParts(
       // When the client goes away meanwhile, `cancel` must not close the file under this read.
       file.retain();
       try {
+        // Over HTTP/2 the runtime sends on at each turn of the event loop, and else every 100 ms.
+        await new Promise(setImmediate);
         const { done, value } = await chunks.next();
         if (!done) return controller.enqueue(value);
         end("whole");

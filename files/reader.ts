@@ -23,3 +23,9 @@ export function newReader(key: string): Reader {
   const streamed = new Set<Streamed<Reader>>();
   return { key, connections, streamed, deliveries: new Set(), earlier: NOTHING, owed: 0 };
 }
+
+/** Whether the runtime still reads the body of one of its responses. */
+export function isBeingRead({ deliveries }: Reader): boolean {
+  for (const { transfer } of deliveries) if (transfer.isBeingRead) return true;
+  return false;
+}

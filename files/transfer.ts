@@ -93,6 +93,14 @@ export class Transfer implements Approach {
     return this.request.method;
   }
 
+  /**
+   * Whether the runtime still reads what it sends. It forgets the connection of a request
+   * when it has handed the last byte to the kernel, or over TLS has encrypted it.
+   */
+  get isBeingRead(): boolean {
+    return this.server.requestIP(this.request) !== null;
+  }
+
   /** The fields of the request. */
   get fields(): Fields {
     return (this.#fields ??= new TakenFields(this.request.headers));
