@@ -6,6 +6,7 @@
  */
 
 import { type Certificate, type CertificateFiles, readCertificate } from "../files/certificate.ts";
+import { listConnections, progressOf } from "../os/connections.ts";
 import { excludeListener, excludeNoListener } from "../os/listeners.ts";
 import { type Handlers, listen } from "./listen.ts";
 import type { Log } from "./log.ts";
@@ -81,6 +82,12 @@ export class RenewableListener implements Listener {
 
   get pendingRequests(): number {
     return this.#all().reduce((sum, server) => sum + server.pendingRequests, 0);
+  }
+
+  /** What is encrypted and not yet sent waits in this process. */
+  get isSending(): boolean {
+    const connections = listConnections(this.port) ?? [];
+    return connections.some((connection) => progressOf(connection)?.sending === true);
   }
 
   async stop(closeConnections = false): Promise<void> {

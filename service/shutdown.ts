@@ -8,6 +8,8 @@ import { reloads } from "./reload.ts";
 export interface Listener {
   readonly port: number | undefined;
   readonly pendingRequests: number;
+  /** Whether bytes are on their way to clients. Without it the kernel sends all that is left. */
+  readonly isSending?: boolean;
   stop(closeConnections?: boolean): Promise<void>;
 }
 
@@ -16,11 +18,18 @@ const LOOK_EVERY = 50;
 
 /**
  * Stops accepting, and resolves when no response is in flight any more. The runtime's
- * own stop waits for connections, and so for a client that sent half a request.
+ * own stop waits for connections, and so for a client that sent half a request. Over TLS a
+ * response is over for the runtime when it is encrypted, so the connections must come to
+ * rest, too: at two looks, since the runtime sends what is left between them.
  */
 export function drain(server: Listener): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const looks = setInterval(() => server.pendingRequests === 0 && resolve(), LOOK_EVERY);
+  let atRest = 0;
+  const looks = setInterval(() => {
+    const isBusy = server.pendingRequests > 0 || server.isSending === true;
+    atRest = isBusy ? 0 : atRest + 1;
+    if (atRest === (server.isSending === undefined ? 1 : 2)) resolve();
+  }, LOOK_EVERY);
   void server.stop().then(resolve);
   return promise.finally(() => clearInterval(looks));
 }

@@ -22,7 +22,7 @@ export function binary(): Promise<string> {
 
 export interface Running extends AsyncDisposable {
   readonly port: number;
-  /** `http://127.0.0.1:PORT` */
+  /** `http://127.0.0.1:PORT`, or https */
   readonly origin: string;
   readonly process: Bun.Subprocess<"ignore", "pipe", "pipe">;
   /** Everything printed on stderr so far. */
@@ -40,9 +40,10 @@ export async function startBinary(
   wrapper: readonly string[] = [],
 ): Promise<Running> {
   const started = await spawn(0, args, wrapper);
-  await started.printed("http://");
-  const port = Number(/:(\d+)\//.exec(started.stderr())?.[1]);
-  return { ...started, port, origin: `http://127.0.0.1:${port}` };
+  await started.printed("://");
+  const [, scheme = "", digits] = /(https?):\/\/\S*:(\d+)\//.exec(started.stderr()) ?? [];
+  const port = Number(digits);
+  return { ...started, port, origin: `${scheme}://127.0.0.1:${port}` };
 }
 
 /** The same for one that prints no banner: on a port that was free a moment ago. */
