@@ -7,7 +7,7 @@
 
 import { hash } from "./digests/hash-command.ts";
 import { isHasher, runHasher } from "./digests/hasher-main.ts";
-import { FileChanged, planFailure } from "./files/failure.ts";
+import { Crowded, FileChanged, planFailure } from "./files/failure.ts";
 import { InFlight } from "./files/in-flight.ts";
 import { listDirectory } from "./files/listing.ts";
 import { locate, openRoot, type Root } from "./files/locate.ts";
@@ -22,7 +22,7 @@ import { isHost } from "./http/host.ts";
 import { NO_SUCH_HOST, type Plan, plan, planMethod, planNowhere, planSlash } from "./http/plan.ts";
 import { redact } from "./http/redact.ts";
 import { hasParameter, parseTarget, type Target } from "./http/target.ts";
-import { limitConnections, MOST_SEEDED } from "./service/connection-limit.ts";
+import { limitConnections, MOST_SEEDED, mostConnections } from "./service/connection-limit.ts";
 import { banner, type Handlers, listenToPeers, reservePort } from "./service/listen.ts";
 import { fail, type Log, log, logEvents, print, printAnswer } from "./service/log.ts";
 import { type CommandLine, handOver, type Options, parseCommandLine } from "./service/options.ts";
@@ -54,6 +54,8 @@ export interface Site {
   readonly routes: Routes;
   readonly log: Log;
   readonly lastCalls: LastCalls;
+  /** Answers that are sent at a time, where a connection has many; undefined: as many as connections. */
+  readonly mostAnswers: number | undefined;
   /** The operator's proxies. */
   trusted: readonly Network[];
   /** Whose scripts may read answers; undefined: CORS is off. */
@@ -69,14 +71,16 @@ export function serve(
   request: Request,
   server: Bun.Server<undefined>,
 ): Response | Promise<Response> {
-  const { inFlight, transfers, lastCalls, trusted } = site;
+  const { inFlight, transfers, lastCalls, trusted, mostAnswers } = site;
   const began = transfers.observed ? performance.now() : 0;
   const transfer = new Transfer(request, server, inFlight, Date.now(), began, trusted);
   // What this connection was sent before must have been complete.
   const broken = inFlight.size > 0 && !inFlight.release(transfer.peer);
-  const response = broken
-    ? answerFailure(site, new FileChanged(), transfer)
-    : attempt(site, transfer, ATTEMPTS);
+  const crowded = mostAnswers !== undefined && server.pendingRequests > mostAnswers;
+  const response =
+    broken || crowded
+      ? answerFailure(site, broken ? new FileChanged() : new Crowded(), transfer)
+      : attempt(site, transfer, ATTEMPTS);
   if (!transfers.observed && !lastCalls.called && site.cors === undefined) return response;
   return response instanceof Promise
     ? response.then((answered) => release(site, answered, transfer))
@@ -273,7 +277,7 @@ async function startAlone(
   const port = server.port ?? options.port;
   limitConnections(port, options, log);
   stopOnSignals(server, site.lastCalls, options.grace, tell);
-  watchCertificate(options, log, server);
+  watchCertificate(options, log, tell, server);
   process.on("SIGHUP", () => reloader.next()?.apply());
   return port;
 }
@@ -289,7 +293,7 @@ async function startSupervisor(
   const origin = new Origin({ ...options, root, peers: MOST_SEEDED, log, tell });
   const port = await reservePort(options);
   listenToPeers((where) => origin.listen(where), options, port, log);
-  watchCertificate(options, log);
+  watchCertificate(options, log, tell);
   const { grace } = options;
   const answers = deskAnswers(origin);
   const handed = handOver(settings, port);
@@ -340,6 +344,7 @@ function open(
     inFlight: new InFlight(() => server.port ?? 0, log, transfers),
     routes: new Routes(healthRoutes(leaving)),
     lastCalls: leaving,
+    mostAnswers: options.http2 ? mostConnections(options.maxConnections) : undefined,
     ...outsideOf(options),
   };
   reloads.on((next) => () => void Object.assign(site, outsideOf(next)));

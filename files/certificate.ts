@@ -4,7 +4,7 @@
  * client. The first certificate is the server's; those that follow lead to its issuer.
  */
 
-import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import type { KeyObject, X509Certificate } from "node:crypto";
 import { readOperatorFile } from "./operator-file.ts";
 
 /** PEM, as it stands in the files. */
@@ -34,12 +34,17 @@ export function readCertificate(files: CertificateFiles, now?: number): Certific
   return { cert, key };
 }
 
+/** Loading it takes 12 ms, which a start without TLS saves. */
+function crypto(): typeof import("node:crypto") {
+  return require("node:crypto");
+}
+
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
 function readChain(text: string, path: string): readonly [X509Certificate, ...X509Certificate[]] {
   try {
     const [first, ...others] = (text.match(CERTIFICATE) ?? []).map(
-      (pem) => new X509Certificate(pem),
+      (pem) => new (crypto().X509Certificate)(pem),
     );
     if (first !== undefined) return [first, ...others];
   } catch (error) {
@@ -54,7 +59,7 @@ function readKey(text: string, path: string): KeyObject {
     throw unusable(path, "the key is encrypted");
   }
   try {
-    return createPrivateKey(text);
+    return crypto().createPrivateKey(text);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     throw unusable(path, "no private key in PEM form", error);

@@ -51,6 +51,11 @@ export function boundsFor(limit: number, wanted: number | undefined): Bounds {
   return { connections, descriptors: limit - reserved };
 }
 
+/** Connections that this process takes. */
+export function mostConnections(wanted: number | undefined): number {
+  return boundsFor(DESCRIPTOR_LIMIT ?? Infinity, wanted).connections;
+}
+
 /** Connections of the seeder: at most an eighth of the descriptors. */
 export const MOST_SEEDED = Math.min(MOST_PEERS, (DESCRIPTOR_LIMIT ?? Infinity) / 8);
 

@@ -30,12 +30,11 @@ export function openPort(
 }
 
 /**
- * Checks the certificate, now and at each SIGHUP. Then `server` serves it, if it is the
- * listener of this process; workers that are started after read it themselves. Throws with one
- * line for the operator.
+ * Checks the certificate at each SIGHUP. Then `server` serves it, if it is the listener of this
+ * process; workers that are started after read it themselves.
  */
-export function watchCertificate(options: Files, log: Log, server?: Listener): void {
-  const isOn = checkCertificate(options) !== undefined;
+export function watchCertificate(options: Files, log: Log, tell: Log, server?: Listener): void {
+  const isOn = filesOf(options) !== undefined;
   reloads.on((next) => {
     const certificate = checkCertificate(next);
     if ((certificate !== undefined) !== isOn) {
@@ -43,9 +42,10 @@ export function watchCertificate(options: Files, log: Log, server?: Listener): v
     }
     return () => {
       if (certificate === undefined || !(server instanceof RenewableListener)) return;
-      server.renew(certificate).catch((error: unknown) => {
-        log(`Cannot use the new certificate (${String(error)}); the old one stays`);
-      });
+      server.renew(certificate).then(
+        (isNew) => isNew && tell("SIGHUP: new connections get the new certificate"),
+        (error: unknown) => log(`SIGHUP: kept the old certificate: ${String(error)}`),
+      );
     };
   });
 }
@@ -70,12 +70,14 @@ export class RenewableListener implements Listener {
   #current: Bun.Server<undefined>;
   /** Those that finish their responses. */
   readonly #leaving = new Set<Bun.Server<undefined>>();
-  #renewing: Promise<void> = Promise.resolve();
+  #renewing: Promise<unknown> = Promise.resolve();
+  #certificate: Certificate;
 
   /** `open` lets other listeners share the port. */
   constructor(open: Open, handlers: Handlers, certificate: Certificate, port: number) {
     this.#open = open;
     this.#handlers = handlers;
+    this.#certificate = certificate;
     this.#current = open(certificate, port);
     this.port = this.#current.port ?? port;
   }
@@ -96,18 +98,21 @@ export class RenewableListener implements Listener {
 
   /**
    * Serves new connections by another certificate. Resolves when the old one is no longer
-   * served. Rejects when the certificate can't be used; then the old one stays.
+   * served: to false if both are the same. Rejects when the new one can't be used; then the
+   * old one stays.
    */
-  renew(certificate: Certificate): Promise<void> {
+  renew(certificate: Certificate): Promise<boolean> {
     const renewed = this.#renewing.then(() => this.#replace(certificate));
     this.#renewing = renewed.catch(() => {});
     return renewed;
   }
 
-  async #replace(certificate: Certificate): Promise<void> {
+  async #replace(certificate: Certificate): Promise<boolean> {
+    if (Bun.deepEquals(certificate, this.#certificate)) return false;
     const successor = this.#open(certificate, this.port);
     const old = this.#current;
     this.#current = successor;
+    this.#certificate = certificate;
     this.#leaving.add(old);
     // The kernel has them in the order in which they were opened.
     excludeListener(0, 2, this.port);
@@ -115,6 +120,7 @@ export class RenewableListener implements Listener {
     await takeLastCalls();
     void drain(old).then(() => this.#leaving.delete(old));
     excludeNoListener(this.port);
+    return true;
   }
 
   async #answerLast(request: Request, server: Bun.Server<undefined>): Promise<Response> {

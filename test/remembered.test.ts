@@ -108,7 +108,7 @@ function open(directory: string, openFiles: OpenFiles, log: (line: string) => vo
   const lastCalls = { called: false, draining: false };
   const site: Site = {
     ...{ root, prefix: "/data/", swarm, log, lastCalls, transfers, routes: new Routes() },
-    ...{ trusted: [], cors: undefined },
+    ...{ trusted: [], cors: undefined, mostAnswers: undefined },
     inFlight: new InFlight(() => server.port ?? 0, log, transfers),
   };
   const server = Bun.serve({

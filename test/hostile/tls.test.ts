@@ -1,6 +1,7 @@
 /** Clients of a TLS port that never finish a handshake, or send what is none. */
 
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { connect } from "node:http2";
 import { join } from "node:path";
 import { type Running, startBinary } from "../binary.ts";
 import { makeCertificate } from "../certificates.ts";
@@ -16,6 +17,8 @@ const testTls = testWith("openssl");
 async function start(...args: string[]): Promise<Running> {
   const directory = temporaryDirectory();
   writeSettled(join(directory, "small"), "SMALL");
+  // More than the window that a client of HTTP/2 opens.
+  writeSettled(join(directory, "middle"), new Uint8Array(200_000));
   const { cert, key } = await makeCertificate(temporaryDirectory(), "a");
   const secure = ["--tls-cert", cert, "--tls-key", key, "--http2"];
   return await startBinary([...secure, "--no-seed", "--host", "127.0.0.1", ...args, directory]);
@@ -49,6 +52,26 @@ testTls("A full server closes unfinished handshakes, and sends no plain text to 
   const answer = await fetch(`${server.origin}/data/small`, TRUSTING);
   for (const wire of wires) wire[Symbol.dispose]();
   expect([first.toString("latin1"), await answer.text()]).toEqual(["", "SMALL"]);
+});
+
+testTls("Streams of HTTP/2 that nobody reads are as few as connections may be", async () => {
+  await using server = await start("--max-connections", "40");
+  const session = connect(server.origin, TRUSTING.tls);
+  session.on("error", () => {});
+  const statuses = Array.from({ length: 60 }, () => {
+    const stream = session.request({ ":path": "/data/middle" });
+    stream.on("error", () => {});
+    stream.end();
+    return new Promise((resolve) => {
+      stream.on("response", (fields) => resolve(fields[":status"]));
+      stream.on("data", () => stream.pause());
+    });
+  });
+  const seen = Map.groupBy(await Promise.all(statuses), (status) => status);
+  session.destroy();
+  const [served, refused] = [200, 503].map((status) => seen.get(status)?.length ?? 0);
+  while ((await fetch(`${server.origin}/data/small`, TRUSTING)).status !== 200);
+  expect([served, refused]).toEqual([40, 20]);
 });
 
 const TRUSTING = { tls: { rejectUnauthorized: false } };
