@@ -65,7 +65,7 @@ export class Delivery {
    */
   hasArrived(acknowledged: number, written: () => number | undefined): boolean {
     if (this.#end !== undefined) return acknowledged >= this.#end;
-    if (!this.transfer.isBeingRead && !this.transfer.beingMade) this.#end = written() ?? Infinity;
+    if (!this.transfer.beingMade && !this.transfer.isBeingRead) this.#end = written() ?? Infinity;
     return false;
   }
 

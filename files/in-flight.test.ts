@@ -73,3 +73,54 @@ test("A file that can't be looked at ends its own downloads, with a line in the 
 });
 
 const EBADF = "Error: EBADF: bad file descriptor, fstat";
+
+test("Of several answers on a connection each is over when the runtime has read it and it has arrived", async () => {
+  const { listener, sockets, peers } = await connectTo(2);
+  const transfers = new Transfers();
+  const ended: string[] = [];
+  transfers.observe({ ended: ({ request, outcome }) => void ended.push(request.url + outcome) });
+  const inFlight = new InFlight(
+    () => listener.port,
+    () => {},
+    transfers,
+  );
+  const beingRead = new Set<string>();
+  const watch = (peer: Peer, url: string) => {
+    // It tells the peer first, and nothing once the body is read.
+    const address = { ...peer, family: "IPv4" as const };
+    const server = {
+      requestIP: () => (known || beingRead.has(url) ? address : null),
+      timeout() {},
+    };
+    let known = true;
+    const transfer = new Transfer(new Request(url), server, inFlight, Date.now(), 0);
+    inFlight.watch(transfer, openFile("file"));
+    known = false;
+    return transfer;
+  };
+  // One of another client ends by two looks.
+  const afterLooks = async () => {
+    const control = watch(peers[1]!, "http://control/");
+    while (control.outcome === undefined) await new Promise(setImmediate);
+  };
+  for (const url of ["http://a/", "http://b/"]) {
+    beingRead.add(url);
+    watch(peers[0]!, url);
+  }
+  await afterLooks();
+  inFlight.release(peers[0]!);
+  await afterLooks();
+  const stalled = ended.filter((one) => !one.includes("control"));
+  beingRead.delete("http://a/");
+  while (!ended.includes("http://a/complete")) await new Promise(setImmediate);
+  const stillRead = ended.includes("http://b/complete");
+  beingRead.delete("http://b/");
+  while (!ended.includes("http://b/complete")) await new Promise(setImmediate);
+  for (const socket of sockets) socket.terminate();
+  listener.stop(true);
+  expect({ stalled, stillRead, running: transfers.size }).toEqual({
+    stalled: [],
+    stillRead: false,
+    running: 0,
+  });
+});

@@ -18,7 +18,7 @@ import { Delivery } from "./delivery.ts";
 import { KnownConnections } from "./known-connections.ts";
 import type { OpenFile } from "./open-file.ts";
 import type { Made } from "./parts.ts";
-import { isBeingRead, newReader, NOTHING, type Reader } from "./reader.ts";
+import { isBeingMade, newReader, NOTHING, type Reader } from "./reader.ts";
 import { StreamedFiles } from "./streamed-files.ts";
 import type { Outcome, Transfer, Watcher } from "./transfer.ts";
 import type { Transfers } from "./transfers.ts";
@@ -103,9 +103,9 @@ export class InFlight implements Watcher {
   }
 
   /**
-   * `peer` asks again, so the last response on its connection is over, but for HTTP/2. When its
-   * file is shorter now, that body fell short: ends the connection and returns false, since the client
-   * would take the next answer for the rest of the body.
+   * `peer` asks again: but by HTTP/2 the last response on its connection is over. When its file
+   * is shorter now, that body fell short, and the client would take the next answer for the
+   * rest of it: ends the connection and returns false.
    */
   release(peer: Peer | null): boolean {
     const reader = peer === null ? undefined : this.#readers.get(peerKey(peer));
@@ -121,9 +121,9 @@ export class InFlight implements Watcher {
 
   #askedAgain(reader: Reader): void {
     const { connections } = reader;
-    if (isBeingRead(reader)) {
-      // By HTTP/2 it has several at a time. Each is over when the looks find so.
-    } else if (!connections.count) {
+    // By HTTP/2 it has several at a time: each is over when the looks find so.
+    if (isBeingMade(reader)) return connections.forget();
+    if (!connections.count) {
       // If the next look finds one connection, it is the one that asks.
       reader.earlier = new Set(reader.streamed);
       const now = performance.now();
@@ -172,14 +172,12 @@ export class InFlight implements Watcher {
     const { sight } = connections;
     // Of several answers, nothing tells which one has arrived.
     if (sight !== undefined && connections.count === 1) {
-      if (deliveries.size > 1) this.#checkShared(reader, sight.acknowledged, now);
-      else
-        for (const one of deliveries) one.see(sight.acknowledged, () => connections.written, now);
+      const [one, another] = deliveries;
+      if (another !== undefined) this.#checkShared(reader, sight.acknowledged, now);
+      else one?.see(sight.acknowledged, () => connections.written, now);
     }
     if (!complete) return;
-    const isMade = [...deliveries].every(({ transfer }) => !transfer.beingMade);
-    const isOver = isMade && !isBeingRead(reader);
-    if (isOver || connections.gone) this.#release(reader, sight && now - sight.age);
+    if (!isBeingMade(reader) || connections.gone) this.#release(reader, sight && now - sight.age);
   }
 
   /** Several answers on one connection: those that have arrived are over, and their files no longer watched. */
@@ -189,8 +187,8 @@ export class InFlight implements Watcher {
       if (!delivery.hasArrived(acknowledged, () => connections.written)) continue;
       this.#over(reader, delivery, "complete", now);
       const { streamed } = delivery;
-      const others = [...deliveries].some((other) => other.streamed === streamed);
-      if (streamed !== undefined && !others) this.#files.drop(reader, new Set([streamed]));
+      if ([...deliveries].some((other) => other.streamed === streamed)) continue;
+      this.#files.drop(reader, new Set(streamed && [streamed]));
     }
   }
 

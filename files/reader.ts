@@ -24,8 +24,10 @@ export function newReader(key: string): Reader {
   return { key, connections, streamed, deliveries: new Set(), earlier: NOTHING, owed: 0 };
 }
 
-/** Whether the runtime still reads the body of one of its responses. */
-export function isBeingRead({ deliveries }: Reader): boolean {
-  for (const { transfer } of deliveries) if (transfer.isBeingRead) return true;
+/** Whether this process still makes one of its responses, or the runtime still reads it. */
+export function isBeingMade({ deliveries }: Reader): boolean {
+  for (const { transfer } of deliveries) {
+    if (transfer.beingMade || transfer.isBeingRead) return true;
+  }
   return false;
 }

@@ -5,7 +5,7 @@
  */
 
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { copyFileSync, renameSync, truncateSync, writeFileSync } from "node:fs";
+import { copyFileSync, readdirSync, renameSync, truncateSync, writeFileSync } from "node:fs";
 import { type ClientHttp2Session, connect } from "node:http2";
 import { join } from "node:path";
 import { binary, type Running, startBinary } from "./binary.ts";
@@ -355,6 +355,26 @@ testTls("No connection is refused or cut while certificates change", async () =>
   going = false;
   await Promise.all(clients);
   expect(failures).toEqual([]);
+});
+
+testTls("Downloads that are given up leave no descriptor behind", async () => {
+  const { running } = await startTls();
+  await using server = running;
+  const open = () => readdirSync(`/proc/${server.process.pid}/fd`).length;
+  for (const version of ["1.1", "2"]) {
+    await fetchBy(version, server.origin, "/data/large", []);
+    const before = open();
+    const clients = Array.from({ length: 10 }, () => {
+      const args = [`--http${version}`, "--limit-rate", "1M", "-o", "/dev/null"];
+      return Bun.spawn([...CURL, ...args, `${server.origin}/data/large`]);
+    });
+    // A connection and a file each.
+    while (open() < before + 10) await turn();
+    for (const client of clients) client.kill();
+    while (open() > before) await turn();
+    const { answer } = await fetchBy(version, server.origin, "/data/large", []);
+    expect([version, answer.status, answer.length]).toEqual([version, "200", LARGE]);
+  }
 });
 
 testTls("SIGTERM lets downloads over TLS and HTTP/2 finish", async () => {
