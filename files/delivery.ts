@@ -27,6 +27,8 @@ export class Delivery {
   #progressed: number;
   /** Bytes a millisecond between the last two looks. */
   #rate = 0;
+  /** Whether its connection had other answers, too. Then `acknowledged` stays as it was before. */
+  #isShared = false;
   /** Bytes written on the connection when the runtime had read all of it; undefined before. */
   #end: number | undefined;
   /** When the client asked again on what may be this connection, in milliseconds. */
@@ -48,6 +50,8 @@ export class Delivery {
 
   /** The only answer on a connection on which so many bytes are acknowledged, and so many written. */
   see(acknowledged: number, written: () => number | undefined, now: number): void {
+    // Nothing tells which of the bytes were of others.
+    if (this.#isShared) return;
     this.#before ??= written() ?? acknowledged;
     const { transfer } = this;
     const earlier = transfer.acknowledged ?? 0;
@@ -64,6 +68,7 @@ export class Delivery {
    * looked at after it was read.
    */
   hasArrived(acknowledged: number, written: () => number | undefined): boolean {
+    this.#isShared = true;
     if (this.#end !== undefined) return acknowledged >= this.#end;
     if (!this.transfer.beingMade && !this.transfer.isBeingRead) this.#end = written() ?? Infinity;
     return false;

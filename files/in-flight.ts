@@ -9,7 +9,6 @@
  * use one port of its own for connections to several addresses of this machine. Nothing
  * tells which of them a response is on, so all of them are ended when its file changes, and
  * the response counts as in flight until all of them are at rest.
- *
  * What the looks find is told to the record of each response (delivery.ts).
  */
 
@@ -170,14 +169,13 @@ export class InFlight implements Watcher {
     const { connections, deliveries } = reader;
     const complete = connections.haveAll(reader.owed);
     const { sight } = connections;
-    // Of several answers, nothing tells which one has arrived.
     if (sight !== undefined && connections.count === 1) {
       const [one, another] = deliveries;
       if (another !== undefined) this.#checkShared(reader, sight.acknowledged, now);
       else one?.see(sight.acknowledged, () => connections.written, now);
     }
-    if (!complete) return;
-    if (!isBeingMade(reader) || connections.gone) this.#release(reader, sight && now - sight.age);
+    if (!complete || (isBeingMade(reader) && !connections.gone)) return;
+    this.#release(reader, sight && now - sight.age);
   }
 
   /** Several answers on one connection: those that have arrived are over, and their files no longer watched. */
@@ -238,9 +236,9 @@ export class InFlight implements Watcher {
 
   /** What the client was sent is over, at `ended` by `performance.now()`. */
   #release(reader: Reader, ended = performance.now()): void {
-    const { gone } = reader.connections;
     for (const delivery of reader.deliveries) {
-      this.#over(reader, delivery, gone ? delivery.gone(ended) : "complete", ended);
+      const outcome = reader.connections.gone ? delivery.gone(ended) : "complete";
+      this.#over(reader, delivery, outcome, ended);
     }
     this.#readers.delete(reader.key);
     this.#files.drop(reader, reader.streamed);
