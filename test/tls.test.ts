@@ -186,6 +186,19 @@ testTls("What isn't TLS 1.2 or 1.3 ends the connection, and nothing else", async
   }).toEqual({ plain: true, old: true, again: "200" });
 });
 
+testTls("A client can't begin a handshake anew", async () => {
+  const { running } = await startTls();
+  await using server = running;
+  const connecting = ["openssl", "s_client", "-connect", `127.0.0.1:${server.port}`, "-tls1_2"];
+  const client = Bun.spawn(connecting, { stdin: "pipe", stdout: "ignore", stderr: "pipe" });
+  // A line that is R alone asks for it.
+  client.stdin.write("R\n");
+  await client.stdin.flush();
+  const said = await client.stderr.text();
+  const { answer } = await fetchBy("1.1", server.origin, "/data/small", []);
+  expect([/no renegotiation/.test(said), answer.status]).toEqual([true, "200"]);
+});
+
 /** A download over HTTP/2 by a client that stops reading, and what it has received. */
 class Download {
   received = 0;
