@@ -22,7 +22,9 @@ import { isHost } from "./http/host.ts";
 import { NO_SUCH_HOST, type Plan, plan, planMethod, planNowhere, planSlash } from "./http/plan.ts";
 import { redact } from "./http/redact.ts";
 import { hasParameter, parseTarget, type Target } from "./http/target.ts";
+import { activityOf } from "./service/activity.ts";
 import { limitConnections, MOST_SEEDED, mostConnections } from "./service/connection-limit.ts";
+import { onHangup } from "./service/hangup.ts";
 import { banner, type Handlers, listenToPeers, reservePort } from "./service/listen.ts";
 import { fail, type Log, log, logEvents, print, printAnswer } from "./service/log.ts";
 import { type CommandLine, handOver, type Options, parseCommandLine } from "./service/options.ts";
@@ -30,6 +32,7 @@ import { reloads } from "./service/reload.ts";
 import { Reloader } from "./service/reloader.ts";
 import { checkCertificate, openPort, watchCertificate } from "./service/renewable.ts";
 import { answerRoute, healthRoutes, Routes } from "./service/routes.ts";
+import { serviceManager } from "./service/service-manager.ts";
 import { type Listener, stopOnSignals } from "./service/shutdown.ts";
 import { countWorkers, Supervisor } from "./service/supervisor.ts";
 import {
@@ -252,16 +255,18 @@ async function start({ options, settings }: Serving, read: () => CommandLine): P
     count === 1
       ? await startAlone(root, options, reloader, tell)
       : await startSupervisor(root, { options, settings }, reloader, count, tell);
-  if (port !== undefined && !options.quiet) print(banner(options, port));
+  if (port === undefined) return;
+  serviceManager.ready();
+  if (!options.quiet) print(banner(options, port));
 }
 
 /** Serves at the port that the supervisor shares with this process, and does as it says. */
 function startWorker(root: Root, options: Options): void {
   const line = lineToSupervisor<DeskTopics>();
   const lastCalls = { called: false, draining: false };
-  const { server } = open(root, options, log, new RemoteDesk(line), lastCalls);
+  const { server, site } = open(root, options, log, new RemoteDesk(line), lastCalls);
   limitConnections(options.port, options, log);
-  obeySupervisor(server, lastCalls, line, options.grace);
+  obeySupervisor(server, lastCalls, line, options.grace, activityOf(site.transfers));
 }
 
 /** Does everything in this process. Returns the port. */
@@ -278,7 +283,9 @@ async function startAlone(
   limitConnections(port, options, log);
   stopOnSignals(server, site.lastCalls, options.grace, tell);
   watchCertificate(options, log, tell, server);
-  process.on("SIGHUP", () => reloader.next()?.apply());
+  onHangup(() => reloader.next()?.apply());
+  const activity = activityOf(site.transfers);
+  serviceManager.watch(async () => activity());
   return port;
 }
 

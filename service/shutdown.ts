@@ -3,6 +3,7 @@
 import { INTERRUPTED } from "../os/exit-code.ts";
 import type { Log } from "./log.ts";
 import { reloads } from "./reload.ts";
+import { serviceManager } from "./service-manager.ts";
 
 /** What is drained: a listener of the runtime, or several. */
 export interface Listener {
@@ -92,6 +93,7 @@ export function stopOnSignals(
     if (signal === "second") process.exit(INTERRUPTED);
     if (signal === "echo") return;
     leaving.draining = true;
+    serviceManager.stopping();
     log(`stopping; ${server.pendingRequests} in flight`);
     const late = setTimeout(() => {
       log(`still ${server.pendingRequests} in flight after ${grace} s`);

@@ -8,8 +8,11 @@ import { availableParallelism } from "node:os";
 import { environmentFor, thisProgram } from "../os/child-process.ts";
 import { INTERRUPTED, MISTAKE } from "../os/exit-code.ts";
 import { Answerer, type Answers, type Topics } from "../os/line.ts";
+import { type Activity, IDLE, together } from "./activity.ts";
+import { onHangup } from "./hangup.ts";
 import type { Log } from "./log.ts";
 import { reloads } from "./reload.ts";
+import { serviceManager } from "./service-manager.ts";
 import { Signals } from "./shutdown.ts";
 import { type ToSupervisor, type ToWorker, WORKER } from "./worker.ts";
 
@@ -44,6 +47,10 @@ interface Worker {
   readonly started: number;
   /** Whether it was told to close, since its successor listens. */
   leaving: boolean;
+  /** What it said in its last answer to a ping. */
+  activity: Activity;
+  /** Called when it answers a ping. */
+  answered: () => void;
 }
 
 export interface SupervisorOptions<T extends Topics> {
@@ -86,10 +93,10 @@ export class Supervisor<T extends Topics> {
   #delay = FIRST_DELAY;
   readonly #signals = new Signals();
   #stopping = false;
-  /** Whether a rolling restart may begin. */
-  #settled = false;
-  /** Whether SIGHUP came while none could begin. */
-  #again = false;
+  /** Whether all listened once. */
+  readonly #started = Promise.withResolvers<void>();
+  /** Bytes that workers which have ended had sent. */
+  #bytesOfEnded = 0;
   #handed: string;
   #grace: number;
 
@@ -103,7 +110,7 @@ export class Supervisor<T extends Topics> {
     reloads.on((options) => () => (this.#grace = options.grace));
     process.on("SIGTERM", () => this.stop());
     process.on("SIGINT", () => this.stop());
-    process.on("SIGHUP", () => void this.#roll());
+    onHangup(() => this.#roll());
   }
 
   /** True when all listen, false when a signal came first. Rejects over a mistake that every worker would make. */
@@ -112,7 +119,8 @@ export class Supervisor<T extends Topics> {
       await this.#startSurely((error) => !(error instanceof EndedEarly) || error.isMistake);
       if (this.#stopping) return false;
     }
-    this.#settle();
+    this.#started.resolve();
+    serviceManager.watch(() => this.#ask());
     return true;
   }
 
@@ -159,6 +167,9 @@ export class Supervisor<T extends Topics> {
             return ready.resolve();
           case "closed":
             return closed.resolve("stopped listening");
+          case "pong":
+            worker.activity = message.activity;
+            return worker.answered();
           case "ask":
           case "withdraw":
             return answerer.hear(message);
@@ -170,6 +181,7 @@ export class Supervisor<T extends Topics> {
         closed.resolve(`ended with ${how}`);
         answerer.close();
         this.#running.delete(worker);
+        this.#bytesOfEnded += worker.activity.bytes;
         if (this.#stopping && this.#running.size === 0) this.#exit(0);
       },
     });
@@ -179,8 +191,22 @@ export class Supervisor<T extends Topics> {
       closed: closed.promise,
       started: performance.now(),
       leaving: false,
+      activity: IDLE,
+      answered: () => {},
     };
     return worker;
+  }
+
+  /** Resolves when every worker that listens has answered, or ended, with what all are doing. */
+  async #ask(): Promise<Activity> {
+    for (const worker of this.#running) send(worker, { kind: "ping" });
+    const answers = this.#listening.map((worker) => {
+      const answered = new Promise<void>((resolve) => (worker.answered = resolve));
+      return Promise.race([answered, worker.closed]);
+    });
+    await Promise.all(answers);
+    const doing = [...this.#running].map(({ activity }) => activity);
+    return together([{ downloads: 0, bytes: this.#bytesOfEnded }, ...doing]);
   }
 
   /** Kills a worker that still runs after so many milliseconds. */
@@ -213,24 +239,16 @@ export class Supervisor<T extends Topics> {
     return true;
   }
 
-  /** A rolling restart may begin; SIGHUP may have come before. */
-  #settle(): void {
-    this.#settled = true;
-    if (this.#again) void this.#roll();
-  }
-
   /**
    * Replaces the workers one by one: the successor listens before the old worker closes.
    * When one doesn't listen, workers that are started later have the options of before.
    */
   async #roll(): Promise<void> {
+    await this.#started.promise;
     if (this.#stopping) return;
-    this.#again = !this.#settled;
-    if (this.#again) return;
     const before = this.#handed;
     const { handed, apply } = this.#options.reload?.() ?? {};
     if (handed === undefined) return;
-    this.#settled = false;
     this.#handed = handed;
     this.#options.tell("rolling restart");
     try {
@@ -245,8 +263,6 @@ export class Supervisor<T extends Topics> {
     } catch (error) {
       this.#handed = before;
       if (!this.#stopping) this.#options.log(`rolling restart failed: ${String(error)}`);
-    } finally {
-      this.#settle();
     }
   }
 
@@ -279,6 +295,7 @@ export class Supervisor<T extends Topics> {
       return this.#exit(INTERRUPTED);
     }
     this.#stopping = true;
+    serviceManager.stopping();
     this.#options.tell(`stopping ${this.#running.size} workers`);
     if (this.#running.size === 0) this.#exit(0);
     for (const worker of this.#running) {

@@ -7,15 +7,18 @@
  *                           close    accept those that wait, answer them with
  *                                    Connection: close, then drain
  *                           stop     drain at once
+ *                           ping     answer, and say what it is doing
  *                           answer   to a question (os/line.ts)
  *     worker → supervisor   ready    listening
  *                           closed   no longer listening
+ *                           pong     to a ping
  *                           ask      a question about digests, documents or the tracker
  */
 
 import { startedAs } from "../os/child-process.ts";
 import { Asker, NoAnswer, type ToAnswerer, type ToAsker, type Topics } from "../os/line.ts";
 import { excludeListener, excludeNoListener } from "../os/listeners.ts";
+import type { Activity } from "./activity.ts";
 import { type Options, takeOver } from "./options.ts";
 import { drain, type Listener, takeLastCalls } from "./shutdown.ts";
 
@@ -27,8 +30,13 @@ export type ToWorker =
   | { readonly kind: "exclude-none" }
   | { readonly kind: "close" }
   | { readonly kind: "stop" }
+  | { readonly kind: "ping" }
   | ToAsker;
-export type ToSupervisor = { readonly kind: "ready" } | { readonly kind: "closed" } | ToAnswerer;
+export type ToSupervisor =
+  | { readonly kind: "ready" }
+  | { readonly kind: "closed" }
+  | { readonly kind: "pong"; readonly activity: Activity }
+  | ToAnswerer;
 
 /** The supervisor's options when this process is a worker; `port` is the one to share. */
 export function workerOptions(): Options | undefined {
@@ -63,6 +71,7 @@ export function obeySupervisor<T extends Topics>(
   lastCalls: LastCalls,
   line: Asker<T>,
   grace: number,
+  activity: () => Activity,
 ): void {
   async function end(): Promise<void> {
     if (lastCalls.draining) return;
@@ -84,6 +93,8 @@ export function obeySupervisor<T extends Topics>(
         return excludeNoListener();
       case "stop":
         return void end();
+      case "ping":
+        return tell({ kind: "pong", activity: activity() });
       case "close":
         // Clients then connect again, to the successor.
         lastCalls.called = true;
