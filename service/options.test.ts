@@ -145,6 +145,7 @@ test.each<[string, Environment, string | undefined, string]>([
     "port = 1\nhost = \n",
     `Cannot read "FILE", line 2: Missing value after '='; values must be on the same line`,
   ],
+  [".", {}, "#".repeat(65_537), `Cannot read "FILE": larger than 65536 bytes`],
   [".", {}, "port = 1\nport = 2", `Cannot read "FILE", line 2: Cannot redefine key 'port'`],
 ])("%p, %p, %p: %s", (args, environment, toml, line) => {
   expect(read(args, environment, toml)).toBe(line);

@@ -69,8 +69,14 @@ function textAskedFor(requests: Arguments["requests"]): string | undefined {
   return shell === undefined ? undefined : completionsFor(shell);
 }
 
+/** Bytes of a file of options: a worker gets them in one variable, which holds twice as many. */
+const LONGEST_CONFIG = 64 * 1024;
+
 function readConfig(path: string | undefined): Source {
-  return path === undefined ? new Map() : readFileOfOptions(path, readOperatorFile(path));
+  if (path === undefined) return new Map();
+  const text = readOperatorFile(path);
+  if (Buffer.byteLength(text) <= LONGEST_CONFIG) return readFileOfOptions(path, text);
+  throw new Mistake(`Cannot read "${path}": larger than ${LONGEST_CONFIG} bytes`, "");
 }
 
 /** `hash` alone is the command when the directory is known, else the directory. */
