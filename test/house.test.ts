@@ -13,6 +13,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "range.ts": [],
   http: ["range.ts"],
   os: [],
+  access: ["files", "os", "http", "range.ts"],
   files: ["os", "http", "range.ts"],
   digests: ["files", "os", "http", "range.ts"],
   "swarm/bittorrent": ["digests", "http"],
@@ -21,10 +22,10 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "swarm/seeder": ["swarm/bittorrent", "os"],
   swarm: [
     ...["swarm/bittorrent", "swarm/documents", "swarm/tracker", "swarm/seeder"],
-    ...["digests", "files", "os", "http", "range.ts"],
+    ...["digests", "files", "access", "os", "http", "range.ts"],
   ],
   service: ["files", "os", "http", "package.json"],
-  "server.ts": ["service", "swarm", "swarm/documents", "digests", "files", "http"],
+  "server.ts": ["service", "swarm", "swarm/documents", "digests", "files", "access", "http"],
 };
 
 /** The rooms whose files name the disk. */

@@ -1,0 +1,145 @@
+/**
+ * Who may read: bearer tokens, passwords and signed links, each way enough by itself. From
+ * the facts of a request to what becomes of it: admitted, challenged or refused.
+ *
+ * | URL                                          | who                                              |
+ * | -------------------------------------------- | ------------------------------------------------ |
+ * | below the prefix                             | a token, a password or a link                    |
+ * | a document about a file                      | also a link to the file, unless a file is there  |
+ * | `/-/announce`, `/-/scrape`                   | anyone gets here: the tracker looks for a key    |
+ * | `/-/healthy`, `/-/ready`, `/-/NAME.HASH.css` | anyone                                           |
+ * | other URLs below `/-/`                       | as below the prefix, and clients on this machine |
+ * | all others lead nowhere                      | anyone                                           |
+ */
+
+import { isForwarded } from "../http/forwarded.ts";
+import type { Plan } from "../http/plan.ts";
+import { parseTarget } from "../http/target.ts";
+import { BUSY, challenge, REFUSED, TOO_MANY } from "./answers.ts";
+import { judgeLinks, type LinkOptions } from "./by-link.ts";
+import { clientSource, isLoopbackClient } from "./client.ts";
+import { type Credentials, readCredentials } from "./credentials.ts";
+import type { Keys } from "./keys.ts";
+import type { PasswordOutcome, Passwords } from "./passwords.ts";
+import type { Tokens } from "./tokens.ts";
+import type { Facts, Verdict } from "./verdict.ts";
+
+/** What is configured; at least one of the three ways. */
+export interface Ways {
+  readonly tokens: Tokens | undefined;
+  readonly passwords: Passwords | undefined;
+  readonly keys: Keys | undefined;
+}
+
+export interface RulesOptions extends Ways, LinkOptions {
+  /** Of files; begins and ends with a slash. */
+  readonly prefix: string;
+}
+
+/** Who guards a URL. */
+type Guard = "files" | "service" | "tracker" | "nobody";
+
+const OPEN: Verdict = { kind: "open" };
+const TRACKER: Verdict = {
+  kind: "admitted",
+  pass: { hasCredentials: false, terms: undefined, query: "", exceptFiles: true },
+};
+/** Seconds that links live in a document that was asked for with a token or password, and what they are rounded up to. */
+const LINKS_LIVE = 24 * 3600;
+const ROUNDED = 3600;
+
+export class Rules {
+  readonly #options: RulesOptions;
+  /** Names of the prefix. */
+  readonly #names: readonly string[];
+  readonly #refused: Verdict;
+
+  constructor(options: RulesOptions) {
+    this.#options = options;
+    this.#names = options.prefix.split("/").filter((name) => name !== "");
+    this.#refused = { kind: "refused", plan: this.#refusal(false) };
+  }
+
+  get keys(): Keys | undefined {
+    return this.#options.keys;
+  }
+
+  /** Never rejects. A promise only where a password is computed or a link has expired. */
+  judge(facts: Facts): Verdict | Promise<Verdict> {
+    const { keys } = this.#options;
+    const target = parseTarget(facts.url, "/");
+    if (target.kind !== "path") return OPEN;
+    const guard = this.#guardOf(target.segments);
+    if (guard === "nobody") return OPEN;
+    // Behind a proxy on this machine, every client would be on this machine.
+    const isHere = isLoopbackClient(facts.client) && !isForwarded(facts.fields);
+    if (guard === "service" && isHere) return OPEN;
+    const linked = keys && judgeLinks(keys, this.#options, target, facts);
+    if (linked === undefined) return this.#judgeCredentials(facts, guard);
+    if (!(linked instanceof Promise)) return linked;
+    return linked.then((verdict) => verdict ?? this.#judgeCredentials(facts, guard));
+  }
+
+  #guardOf(segments: readonly string[]): Guard {
+    const [first, name, ...others] = segments;
+    const isOwn = first === "-" && name !== undefined && others.length === 0;
+    const own = isOwn ? guardOfOwn(name) : undefined;
+    if (own !== undefined) return own;
+    if (this.#names.every((one, at) => one === segments[at])) return "files";
+    return first === "-" ? "service" : "nobody";
+  }
+
+  #judgeCredentials(facts: Facts, guard: Guard): Verdict | Promise<Verdict> {
+    const field = facts.fields.get("authorization");
+    const sent = field === null ? undefined : readCredentials(field);
+    const verdict = sent === undefined ? this.#refused : this.#judgeSent(sent, facts);
+    if (guard !== "tracker") return verdict;
+    // Who has no credentials may have a key, which the tracker looks for.
+    const orKey = (judged: Verdict) => (judged.kind === "refused" ? TRACKER : judged);
+    return verdict instanceof Promise ? verdict.then(orKey) : orKey(verdict);
+  }
+
+  #judgeSent(sent: Credentials, { client, now }: Facts): Verdict | Promise<Verdict> {
+    const { tokens, passwords, keys } = this.#options;
+    if (sent.kind === "bearer") {
+      const isKnown = tokens?.nameOf(sent.token) !== undefined;
+      return isKnown ? admit(keys, now) : { kind: "refused", plan: this.#refusal(true) };
+    }
+    if (passwords === undefined) return this.#refused;
+    const verdictOf = (outcome: PasswordOutcome): Verdict => {
+      if (outcome === "right") return admit(keys, now);
+      if (outcome === "wrong") return this.#refused;
+      return { kind: "refused", plan: outcome === "busy" ? BUSY : TOO_MANY };
+    };
+    const outcome = passwords.check(sent.user, sent.password, clientSource(client));
+    return outcome instanceof Promise ? outcome.then(verdictOf) : verdictOf(outcome);
+  }
+
+  #refusal(isInvalidToken: boolean): Plan {
+    const { tokens, passwords } = this.#options;
+    const ways = { basic: passwords !== undefined, bearer: tokens !== undefined, isInvalidToken };
+    return ways.basic || ways.bearer ? challenge(ways) : REFUSED;
+  }
+}
+
+/** Style and script of pages: they are the same everywhere. */
+const ASSET = /^[a-z]+\.[0-9a-f]{12}\.(?:css|js)$/;
+/** They tell of files and of clients. */
+const SERVICES = ["metrics", "status.json", "events"];
+
+/** Of a URL of the program's own, `/-/NAME`; undefined: not known to be one. */
+function guardOfOwn(name: string): Guard | undefined {
+  if (name === "healthy" || name === "ready" || ASSET.test(name)) return "nobody";
+  if (name === "announce" || name === "scrape") return "tracker";
+  return SERVICES.includes(name) ? "service" : undefined;
+}
+
+/** By a token or a password. */
+function admit(keys: Keys | undefined, now: number): Verdict {
+  const expires = Math.ceil((now / 1000 + LINKS_LIVE) / ROUNDED) * ROUNDED;
+  const terms = keys && { expires };
+  return {
+    kind: "admitted",
+    pass: { hasCredentials: true, terms, query: "", exceptFiles: false },
+  };
+}
