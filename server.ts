@@ -5,6 +5,10 @@
  * request, top to bottom; what each step decides is in the file it calls.
  */
 
+import { REFUSED } from "./access/answers.ts";
+import { type Begun, begunAnswers, type BegunTopics, RemoteBegun } from "./access/begun.ts";
+import { type AccessFiles, answerAdmitted, type Gate, gateOf } from "./access/gate.ts";
+import { sign } from "./access/sign-command.ts";
 import { hash } from "./digests/hash-command.ts";
 import { isHasher, runHasher } from "./digests/hasher-main.ts";
 import { Crowded, FileChanged, planFailure } from "./files/failure.ts";
@@ -19,6 +23,7 @@ import type { Network } from "./http/address.ts";
 import { isOfProxy, schemeOf } from "./http/client.ts";
 import { corsFields, type CorsOrigins, planPreflight } from "./http/cors.ts";
 import { isHost } from "./http/host.ts";
+import type { Pass } from "./http/pass.ts";
 import { NO_SUCH_HOST, type Plan, plan, planMethod, planNowhere, planSlash } from "./http/plan.ts";
 import { redact } from "./http/redact.ts";
 import { hasParameter, parseTarget, type Target } from "./http/target.ts";
@@ -43,7 +48,7 @@ import {
 } from "./service/worker.ts";
 import { type ClientRequest, SwarmAnswers } from "./swarm/answers.ts";
 import { deskAnswers, type DeskTopics, RemoteDesk } from "./swarm/desk.ts";
-import { documentsOfFile } from "./swarm/documents/document.ts";
+import { documentOf, documentsOfFile } from "./swarm/documents/document.ts";
 import { infoHashOf } from "./swarm/named-job.ts";
 import { Origin, type SwarmDesk } from "./swarm/origin.ts";
 
@@ -55,6 +60,8 @@ export interface Site {
   readonly inFlight: InFlight;
   readonly transfers: Transfers;
   readonly routes: Routes;
+  /** Who may read; undefined: anyone. */
+  readonly gate?: Gate | undefined;
   readonly log: Log;
   readonly lastCalls: LastCalls;
   /** Answers that are sent at a time, where a connection has many; undefined: as many as connections. */
@@ -74,7 +81,7 @@ export function serve(
   request: Request,
   server: Bun.Server<undefined>,
 ): Response | Promise<Response> {
-  const { inFlight, transfers, lastCalls, trusted, mostAnswers } = site;
+  const { inFlight, transfers, lastCalls, gate, trusted, mostAnswers } = site;
   const began = transfers.observed ? performance.now() : 0;
   const transfer = new Transfer(request, server, inFlight, Date.now(), began, trusted);
   // What this connection was sent before must have been complete.
@@ -83,7 +90,9 @@ export function serve(
   const response =
     broken || crowded
       ? answerFailure(site, broken ? new FileChanged() : new Crowded(), transfer)
-      : attempt(site, transfer, ATTEMPTS);
+      : gate === undefined
+        ? attempt(site, transfer, ATTEMPTS)
+        : ifAdmitted(site, gate, transfer);
   if (!transfers.observed && !lastCalls.called && site.cors === undefined) return response;
   return response instanceof Promise
     ? response.then((answered) => release(site, answered, transfer))
@@ -101,6 +110,25 @@ function release(
     allowScripts(response.headers, corsFields(cors, transfer.fields.get("origin")));
   if (transfers.observed) transfers.handedOver(transfer);
   return response;
+}
+
+/** Answers those who may read. */
+function ifAdmitted(site: Site, gate: Gate, transfer: Transfer): Response | Promise<Response> {
+  const { method, fields, client, now, request } = transfer;
+  // A preflight has no credentials, and its answer says nothing of files.
+  const isPreflight = site.cors !== undefined && planPreflight(method, fields) !== undefined;
+  if (isPreflight) return attempt(site, transfer, ATTEMPTS);
+  return answerAdmitted(
+    gate,
+    { method, url: request.url, fields, client, now },
+    {
+      answer: (pass) => {
+        transfer.pass = pass;
+        return attempt(site, transfer, ATTEMPTS);
+      },
+      refuse: (plan) => respond(plan, transfer),
+    },
+  );
 }
 
 /** Adds the fields that allow scripts to read an answer. */
@@ -136,14 +164,15 @@ function explainFailure(site: Site, error: unknown, method: string, url: string)
 /** The path of a request: its target, what stands there, what to send, the response. */
 function answer(site: Site, transfer: Transfer): Response | Promise<Response> {
   const { root, prefix, routes } = site;
-  const { request, fields } = transfer;
+  const { request, fields, pass } = transfer;
   const { method, url } = request;
   // 1. The Host is one host.
   if (!isHost(fields.get("host"))) return respond(NO_SUCH_HOST, transfer);
   const preflight = site.cors && planPreflight(method, fields);
   if (preflight !== undefined) return respond(preflight, transfer);
   // 2. The URL led to a file a moment ago. Whether it still does is seen before it is sent.
-  const recalled = root.openFiles.recall(url, transfer.now);
+  const mayBeFile = pass?.reach !== "documents";
+  const recalled = mayBeFile ? root.openFiles.recall(url, transfer.now) : undefined;
   if (recalled !== undefined) return answerFile(site, recalled, transfer);
   // 3. The target is one of the service's own, or names a place below the prefix, or none.
   const route = routes.find(url);
@@ -152,6 +181,10 @@ function answer(site: Site, transfer: Transfer): Response | Promise<Response> {
   if (target.kind !== "path") return answerNowhere(site, target, transfer);
   // 4. The place is an open file, a directory or nothing.
   const place = locate(root, target);
+  if (pass !== undefined && !isReached(pass, place.kind)) {
+    if (place.kind !== "absent") place[Symbol.dispose]();
+    return respond(REFUSED, transfer);
+  }
   if (place.kind === "file") {
     const download = hasParameter(target.query, "download");
     root.openFiles.name(url, place, download);
@@ -166,6 +199,11 @@ function answer(site: Site, transfer: Transfer): Response | Promise<Response> {
   }
   place[Symbol.dispose]();
   return respond(refused ?? planSlash(target, prefix), transfer);
+}
+
+/** Whether what stands at a place may be sent to who was admitted so. */
+function isReached({ reach }: Pass, found: "file" | "directory" | "absent"): boolean {
+  return reach === "all" || found === (reach === "file" ? "file" : "absent");
 }
 
 /** From an open file to the response. */
@@ -187,7 +225,8 @@ function answerFile(
   // 3. The file is still what it was when its bytes have been read, or it is found anew.
   const bytes = take(decided, held, method);
   // 4. What else is known of it goes with the plan, and the plan becomes a response.
-  const described = swarm.addFields(decided, file, { method, headers: fields }, now);
+  const request = { method, headers: fields };
+  const described = swarm.addFields(decided, file, request, now, transfer.pass);
   return respondFromFile(described, bytes, file, transfer);
 }
 
@@ -205,6 +244,10 @@ function answerNowhere(
 /** Only what the swarm decides by; the address is looked up when it asks for it. */
 class Asker implements ClientRequest {
   constructor(readonly transfer: Transfer) {}
+
+  get pass(): Pass | undefined {
+    return this.transfer.pass;
+  }
 
   get request(): ClientRequest["request"] {
     const { method, request, fields } = this.transfer;
@@ -235,11 +278,20 @@ async function main(args: readonly string[]): Promise<void> {
       return printAnswer(commandLine.text);
     case "mistake":
       return fail(commandLine.reason);
+    case "sign":
+      return signUrl(commandLine.args);
     case "hash":
       return await hash(commandLine.options, { infoHashOf, log, print });
     case "serve":
       return start(commandLine, () => parseCommandLine(args));
   }
+}
+
+/** `rangesrv sign`. */
+function signUrl(args: readonly string[]): void {
+  const { text, warnings } = sign(args, Date.now());
+  for (const warning of warnings) log(warning);
+  if (text !== "") printAnswer(text);
 }
 
 type Serving = Extract<CommandLine, { readonly kind: "serve" }>;
@@ -262,9 +314,10 @@ async function start({ options, settings }: Serving, read: () => CommandLine): P
 
 /** Serves at the port that the supervisor shares with this process, and does as it says. */
 function startWorker(root: Root, options: Options): void {
-  const line = lineToSupervisor<DeskTopics>();
+  const line = lineToSupervisor<DeskTopics & BegunTopics>();
   const lastCalls = { called: false, draining: false };
-  const { server, site } = open(root, options, log, new RemoteDesk(line), lastCalls);
+  const gate = openGate(options, () => {}, new RemoteBegun(line));
+  const { server, site } = open(root, options, log, new RemoteDesk(line), gate, lastCalls);
   limitConnections(options.port, options, log);
   obeySupervisor(server, lastCalls, line, options.grace, activityOf(site.transfers));
 }
@@ -297,15 +350,18 @@ async function startSupervisor(
   count: number,
   tell: Log,
 ): Promise<number | undefined> {
-  const origin = new Origin({ ...options, root, peers: MOST_SEEDED, log, tell });
+  const gate = openGate(options, log);
+  const origin = new Origin({ ...options, root, gate, peers: MOST_SEEDED, log, tell });
   const port = await reservePort(options);
   listenToPeers((where) => origin.listen(where), options, port, log);
   watchCertificate(options, log, tell);
   const { grace } = options;
-  const answers = deskAnswers(origin);
+  const answers = { ...deskAnswers(origin), ...begunAnswers(gate?.begun) };
   const handed = handOver(settings, port);
   const reload = () => reloader.nextFor(port);
-  const supervisor = new Supervisor({ handed, reload, count, grace, log, tell, answers });
+  const supervisor = new Supervisor<DeskTopics & BegunTopics>({
+    ...{ handed, reload, count, grace, log, tell, answers },
+  });
   supervisor.obeySignals();
   return (await supervisor.start()) ? port : undefined;
 }
@@ -324,11 +380,27 @@ export function openAlone(
   tell: Log,
   hasher?: readonly string[],
 ): Listening & { readonly origin: Origin } {
-  const origin = new Origin({ ...options, root, peers: MOST_SEEDED, log, tell, hasher });
-  const listening = open(root, options, log, origin);
+  const gate = openGate(options, log);
+  const origin = new Origin({ ...options, root, gate, peers: MOST_SEEDED, log, tell, hasher });
+  const listening = open(root, options, log, origin, gate);
   const port = listening.server.port ?? options.port;
   listenToPeers((where) => origin.listen(where), options, port, log);
   return { ...listening, origin };
+}
+
+/** Who may read; undefined: anyone. Throws with one line for the operator. */
+function openGate(
+  options: AccessFiles & Pick<Options, "prefix">,
+  log: Log,
+  begun?: Begun,
+): Gate | undefined {
+  const aboutOf = (segments: readonly string[]) => documentOf(segments)?.segments;
+  const { gate, prepare } = gateOf(options, {
+    ...{ prefix: options.prefix, aboutOf, log },
+    ...(begun && { begun }),
+  });
+  reloads.on(prepare);
+  return gate;
 }
 
 /**
@@ -340,14 +412,15 @@ function open(
   options: Options,
   log: Log,
   desk: SwarmDesk,
+  gate: Gate | undefined,
   lastCalls?: LastCalls,
 ): Listening {
   const { prefix, url, mirrors, negotiate } = options;
-  const swarm = new SwarmAnswers({ desk, root, url, mirrors, negotiate });
+  const swarm = new SwarmAnswers({ desk, root, url, mirrors, negotiate, gate });
   const transfers = new Transfers();
   const leaving = lastCalls ?? { called: false, draining: false };
   const site: Site = {
-    ...{ root, prefix, swarm, log, transfers },
+    ...{ root, prefix, swarm, gate, log, transfers },
     inFlight: new InFlight(() => server.port ?? 0, log, transfers),
     routes: new Routes(healthRoutes(leaving)),
     lastCalls: leaving,

@@ -4,7 +4,7 @@
  * what they refer to is admitted, too: a browser sends it for all below that folder.
  */
 
-import type { SignedWindow } from "../http/pass.ts";
+import type { Pass, SignedWindow } from "../http/pass.ts";
 import type { PathTarget } from "../http/target.ts";
 import { parseRange } from "../range.ts";
 import type { Begun } from "./begun.ts";
@@ -56,9 +56,6 @@ function readCookies(field: string | null): readonly SentLink[] {
 
 const NONE: readonly SentLink[] = [];
 
-/** The file or directory itself, or only a document about it. */
-type Reach = "all" | "documents";
-
 function judge(
   keys: Keys,
   { begun, aboutOf }: LinkOptions,
@@ -72,9 +69,7 @@ function judge(
   const about = target.trailingSlash ? undefined : aboutOf(target.segments);
   const reach = reachOf(keys, sent, target, about, name);
   if (reach === undefined) return undefined;
-  // A listing and a document are sent whole.
-  const mayBeWhole = target.trailingSlash || about !== undefined;
-  if (sent.window !== undefined && (mayBeWhole || !isWithin(sent.window, facts))) return undefined;
+  if (sent.window !== undefined && !isWithin(sent.window, facts)) return undefined;
   const cookie = isInUrl ? cookieOf(sent, target, facts.url) : undefined;
   const admitted = admit(sent, name, reach, isInUrl, cookie);
   const use = { link: sent.mac, client: clientSource(client), expires: sent.expires };
@@ -94,9 +89,10 @@ function reachOf(
   target: PathTarget,
   about: readonly string[] | undefined,
   name: string,
-): Reach | undefined {
-  if (isForPlace(keys, sent, target, name)) return "all";
-  if (about === undefined) return undefined;
+): Pass["reach"] | undefined {
+  // Listings and documents are sent whole.
+  if (isForPlace(keys, sent, target, name)) return sent.window === undefined ? "all" : "file";
+  if (about === undefined || sent.window !== undefined) return undefined;
   const subject = { segments: about, trailingSlash: false };
   return isForPlace(keys, sent, subject, name) ? "documents" : undefined;
 }
@@ -104,16 +100,17 @@ function reachOf(
 function admit(
   { expires, isForClient, window, query }: SentLink,
   name: string,
-  reach: Reach,
+  reach: Pass["reach"],
   isInUrl: boolean,
   cookie: string | undefined,
 ): Admitted {
   const client = isForClient ? name : undefined;
   const pass = {
+    name: "",
     hasCredentials: false,
     terms: window === undefined ? { expires, client } : undefined,
     query: window === undefined && isInUrl ? query : "",
-    exceptFiles: reach === "documents",
+    reach,
     cookie,
   };
   return { kind: "admitted", pass };

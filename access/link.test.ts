@@ -92,6 +92,7 @@ describe("Nothing of a link can be changed", () => {
     ["any client", good.replace("fcr", "fr"), false],
     ["a folder", good.replace(".fcr0-9.", ".d2c."), false],
     ["the root", good.replace(".fcr0-9.", ".d0."), false],
+    ["a deeper folder", good.replace(".fcr0-9.", ".d3c."), false],
     ["a swarm", good.replace(".fcr0-9.", ".s."), false],
     ["another version", good.replace("v1.", "v2."), false],
     ["one letter less", good.slice(0, -1), false],
@@ -119,6 +120,12 @@ describe("Nothing of a link can be changed", () => {
     const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     return url.slice(0, -1) + alphabet[alphabet.indexOf(last) ^ 1];
   }
+});
+
+test("The depth of a folder is that of its path", () => {
+  const folder = link("http://h/data/d/", {}, true);
+  const depths = ["d1", "d2", "d3"].map((depth) => folder.replace(".d2.", `.${depth}.`));
+  expect(depths.map((signed) => admits(signed, "http://h/data/d/"))).toEqual([false, true, false]);
 });
 
 test("A client's link is no other client's", () => {

@@ -59,7 +59,7 @@ export class Passwords {
   constructor(text: string, options: PasswordsOptions = {}) {
     this.#hashes = parseHtpasswd(text);
     this.#decoy = [...this.#hashes.values()][0] ?? "";
-    this.#verify = options.verify ?? ((password, hash) => Bun.password.verify(password, hash));
+    this.#verify = options.verify ?? (async (one, hash) => await Bun.password.verify(one, hash));
     this.#now = options.now ?? (() => performance.now());
     this.#right = new Remembered(RIGHT_FOR, this.#now);
     this.#wrong = new Remembered(WRONG_FOR, this.#now);

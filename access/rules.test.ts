@@ -45,11 +45,12 @@ async function judge(rules: Rules, path: string, asked: Asked = {}): Promise<Ver
 function said(verdict: Verdict): string {
   if (verdict.kind === "open") return "open";
   if (verdict.kind === "refused") return String(verdict.plan.status);
-  const { hasCredentials, terms, query, exceptFiles } = verdict.pass;
+  const { name, hasCredentials, terms, query, reach } = verdict.pass;
   return [
-    hasCredentials ? "credentials" : query === "" ? "bare" : "link",
+    hasCredentials ? `credentials of ${name}` : query === "" ? "bare" : "link",
     ...(terms === undefined ? [] : ["signs"]),
-    ...(exceptFiles ? ["no files"] : []),
+    ...(reach === "documents" ? ["no files"] : []),
+    ...(reach === "file" ? ["a file"] : []),
   ].join(", ");
 }
 
@@ -81,41 +82,61 @@ describe("With all ways open", () => {
     ["nothing for the prefix", "/data/", {}, "401"],
     ["nothing for the prefix without its slash", "/data", {}, "401"],
     ["nothing, by OPTIONS", "/data/a", { method: "OPTIONS" }, "401"],
-    ["a token", "/data/a", bearer("token"), "credentials, signs"],
+    ["a token", "/data/a", bearer("token"), "credentials of ci, signs"],
     [
       "a token, by any method",
       "/data/a",
       { ...bearer("token"), method: "PUT" },
-      "credentials, signs",
+      "credentials of ci, signs",
     ],
     ["a wrong token", "/data/a", bearer("tokem"), "401"],
     ["another scheme", "/data/a", { fields: { authorization: "Digest x" } }, "401"],
     ["two fields", "/data/a", { fields: { authorization: "Bearer token, Bearer x" } }, "401"],
-    ["a password", "/data/a", basic("ann", "right"), "credentials, signs"],
-    ["a password again", "/data/a", basic("ann", "right"), "credentials, signs"],
+    ["a password", "/data/a", basic("ann", "right"), "credentials of ann, signs"],
+    ["a password again", "/data/a", basic("ann", "right"), "credentials of ann, signs"],
     ["a wrong password", "/data/a", basic("ann", "wrong"), "401"],
     ["a password of nobody", "/data/a", basic("bob", "right"), "401"],
     ["a link", FILE, {}, "link, signs"],
     ["a link, by HEAD", FILE, { method: "HEAD" }, "link, signs"],
     ["a link, by POST", FILE, { method: "POST" }, "401"],
     ["a link and a wrong token", FILE, bearer("x"), "link, signs"],
-    ["a bad link and a token", moved("/data/b", FILE), bearer("token"), "credentials, signs"],
+    ["a bad link and a token", moved("/data/b", FILE), bearer("token"), "credentials of ci, signs"],
+    [
+      "a link to a file and a token, for its torrent",
+      moved("/data/a.torrent", FILE),
+      bearer("token"),
+      "credentials of ci, signs",
+    ],
+    [
+      "a link to a file and a wrong token, for its torrent",
+      moved("/data/a.torrent", FILE),
+      bearer("x"),
+      "link, signs, no files",
+    ],
+    [
+      "a link to a file and a password, for its torrent",
+      moved("/data/a.torrent", FILE),
+      basic("ann", "right"),
+      "credentials of ann, signs",
+    ],
     ["a link for another file", moved("/data/b", FILE), {}, "401"],
     ["a folder's link for a file", moved("/data/d/x", FOLDER), {}, "link, signs"],
     ["the root, which leads to the prefix", "/", {}, "open"],
     ["what is nowhere", "/other/a", {}, "open"],
+    ["a document about all, beside the prefix", "/data.torrent", {}, "401"],
+    ["a document about something else there", "/other.torrent", {}, "open"],
     ["a path that no file can have", "/data/%2f", {}, "open"],
     ["health", "/-/healthy", {}, "open"],
     ["readiness", "/-/ready", {}, "open"],
     ["metrics, from afar", "/-/metrics", {}, "401"],
-    ["metrics, with a token", "/-/metrics", bearer("token"), "credentials, signs"],
+    ["metrics, with a token", "/-/metrics", bearer("token"), "credentials of ci, signs"],
     ["metrics, from this machine", "/-/metrics", HERE, "open"],
     ["the style of pages", "/-/page.0123456789ab.css", {}, "open"],
     ["what else may be there, from afar", "/-/other", {}, "401"],
     ["metrics, through a proxy on this machine", "/-/metrics", PROXIED, "401"],
     ["a file, from this machine", "/data/a", HERE, "401"],
     ["the tracker", "/-/announce?info_hash=x", {}, "bare, no files"],
-    ["the tracker, with a token", "/-/announce", bearer("token"), "credentials, signs"],
+    ["the tracker, with a token", "/-/announce", bearer("token"), "credentials of ci, signs"],
     ["the tracker, with a wrong password", "/-/scrape", basic("ann", "x"), "bare, no files"],
   ])("%s", async (_why, path, asked, expected) => {
     expect(said(await judge(rulesOf(ALL), path, asked))).toBe(expected);
@@ -161,9 +182,9 @@ describe("With links alone", () => {
     ["a client's link, its address mapped", bound, { client: `::ffff:${FAR}` }, "link, signs"],
     ["a client's link from elsewhere", bound, { client: "10.0.0.8" }, "403"],
     ["a client's link from a client that is gone", bound, { client: "" }, "403"],
-    ["a window", windowed, range("bytes=10-19"), "bare"],
-    ["a part of a window", windowed, range("bytes=12-12"), "bare"],
-    ["a window, by HEAD", windowed, { method: "HEAD" }, "bare"],
+    ["a window", windowed, range("bytes=10-19"), "bare, a file"],
+    ["a part of a window", windowed, range("bytes=12-12"), "bare, a file"],
+    ["a window, by HEAD", windowed, { method: "HEAD" }, "bare, a file"],
     ["a window without Range", windowed, {}, "403"],
     ["a byte before the window", windowed, range("bytes=9-19"), "403"],
     ["a byte behind the window", windowed, range("bytes=10-20"), "403"],
@@ -178,13 +199,13 @@ describe("With links alone", () => {
       "a window of a listing",
       signed("/data/d/", { window: { first: 0, last: 9 } }),
       range("bytes=0-9"),
-      "403",
+      "bare, a file",
     ],
     [
       "a window of a document",
       signed("/data/a.torrent", { window: { first: 0, last: 9 } }),
       range("bytes=0-9"),
-      "403",
+      "bare, a file",
     ],
     ["metrics", "/-/metrics", {}, "403"],
     ["metrics, by a link", signed("/-/metrics"), {}, "link, signs"],
@@ -232,7 +253,7 @@ describe("A link in a cookie", () => {
 
 test("With the prefix / the tracker's URL is no way to a file", async () => {
   const rules = rulesOf(LINKS, "/");
-  const paths = ["/a", "/-/announce", "/-/a", "/-/announce/a", "/-/healthy", "/-/events"];
+  const paths = ["/a", "/-/announce", "/-/a", "/-/announce/a", "/-/healthy", "/-/live"];
   const seen = await Promise.all(paths.map(async (path) => said(await judge(rules, path))));
   expect(seen).toEqual(["403", "bare, no files", "403", "403", "open", "403"]);
 });

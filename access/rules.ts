@@ -22,7 +22,7 @@ import { type Credentials, readCredentials } from "./credentials.ts";
 import type { Keys } from "./keys.ts";
 import type { PasswordOutcome, Passwords } from "./passwords.ts";
 import type { Tokens } from "./tokens.ts";
-import type { Facts, Verdict } from "./verdict.ts";
+import type { Admitted, Facts, Verdict } from "./verdict.ts";
 
 /** What is configured; at least one of the three ways. */
 export interface Ways {
@@ -40,9 +40,10 @@ export interface RulesOptions extends Ways, LinkOptions {
 type Guard = "files" | "service" | "tracker" | "nobody";
 
 const OPEN: Verdict = { kind: "open" };
+/** Who has no credentials may have a key, which the tracker looks for. */
 const TRACKER: Verdict = {
   kind: "admitted",
-  pass: { hasCredentials: false, terms: undefined, query: "", exceptFiles: true },
+  pass: { name: "", hasCredentials: false, terms: undefined, query: "", reach: "documents" },
 };
 /** Seconds that links live in a document that was asked for with a token or password, and what they are rounded up to. */
 const LINKS_LIVE = 24 * 3600;
@@ -75,9 +76,11 @@ export class Rules {
     const isHere = isLoopbackClient(facts.client) && !isForwarded(facts.fields);
     if (guard === "service" && isHere) return OPEN;
     const linked = keys && judgeLinks(keys, this.#options, target, facts);
-    if (linked === undefined) return this.#judgeCredentials(facts, guard);
-    if (!(linked instanceof Promise)) return linked;
-    return linked.then((verdict) => verdict ?? this.#judgeCredentials(facts, guard));
+    const otherwise = (judged: Admitted | undefined) => {
+      if (judged !== undefined && judged.pass.reach !== "documents") return judged;
+      return this.#judgeCredentials(facts, guard === "tracker" ? TRACKER : judged);
+    };
+    return linked instanceof Promise ? linked.then(otherwise) : otherwise(linked);
   }
 
   #guardOf(segments: readonly string[]): Guard {
@@ -85,29 +88,37 @@ export class Rules {
     const isOwn = first === "-" && name !== undefined && others.length === 0;
     const own = isOwn ? guardOfOwn(name) : undefined;
     if (own !== undefined) return own;
-    if (this.#names.every((one, at) => one === segments[at])) return "files";
+    // A document about the root stands beside the prefix.
+    const about = this.#options.aboutOf(segments) ?? segments;
+    if (this.#isBelow(segments) || this.#isBelow(about)) return "files";
     return first === "-" ? "service" : "nobody";
   }
 
-  #judgeCredentials(facts: Facts, guard: Guard): Verdict | Promise<Verdict> {
+  #isBelow(segments: readonly string[]): boolean {
+    return this.#names.every((name, at) => name === segments[at]);
+  }
+
+  /** `otherwise`: what becomes of a request without credentials that are right; undefined: it is refused. */
+  #judgeCredentials(facts: Facts, otherwise: Verdict | undefined): Verdict | Promise<Verdict> {
     const field = facts.fields.get("authorization");
     const sent = field === null ? undefined : readCredentials(field);
-    const verdict = sent === undefined ? this.#refused : this.#judgeSent(sent, facts);
-    if (guard !== "tracker") return verdict;
-    // Who has no credentials may have a key, which the tracker looks for.
-    const orKey = (judged: Verdict) => (judged.kind === "refused" ? TRACKER : judged);
-    return verdict instanceof Promise ? verdict.then(orKey) : orKey(verdict);
+    if (sent === undefined) return otherwise ?? this.#refused;
+    const orElse = (judged: Verdict) =>
+      judged.kind === "refused" ? (otherwise ?? judged) : judged;
+    const verdict = this.#judgeSent(sent, facts);
+    return verdict instanceof Promise ? verdict.then(orElse) : orElse(verdict);
   }
 
   #judgeSent(sent: Credentials, { client, now }: Facts): Verdict | Promise<Verdict> {
     const { tokens, passwords, keys } = this.#options;
     if (sent.kind === "bearer") {
-      const isKnown = tokens?.nameOf(sent.token) !== undefined;
-      return isKnown ? admit(keys, now) : { kind: "refused", plan: this.#refusal(true) };
+      const name = tokens?.nameOf(sent.token);
+      if (name !== undefined) return admit(name, keys, now);
+      return { kind: "refused", plan: this.#refusal(true) };
     }
     if (passwords === undefined) return this.#refused;
     const verdictOf = (outcome: PasswordOutcome): Verdict => {
-      if (outcome === "right") return admit(keys, now);
+      if (outcome === "right") return admit(sent.user, keys, now);
       if (outcome === "wrong") return this.#refused;
       return { kind: "refused", plan: outcome === "busy" ? BUSY : TOO_MANY };
     };
@@ -125,7 +136,7 @@ export class Rules {
 /** Style and script of pages: they are the same everywhere. */
 const ASSET = /^[a-z]+\.[0-9a-f]{12}\.(?:css|js)$/;
 /** They tell of files and of clients. */
-const SERVICES = ["metrics", "status.json", "events"];
+const SERVICES = ["metrics", "live", "status.json", "events"];
 
 /** Of a URL of the program's own, `/-/NAME`; undefined: not known to be one. */
 function guardOfOwn(name: string): Guard | undefined {
@@ -135,11 +146,11 @@ function guardOfOwn(name: string): Guard | undefined {
 }
 
 /** By a token or a password. */
-function admit(keys: Keys | undefined, now: number): Verdict {
+function admit(name: string, keys: Keys | undefined, now: number): Verdict {
   const expires = Math.ceil((now / 1000 + LINKS_LIVE) / ROUNDED) * ROUNDED;
   const terms = keys && { expires };
   return {
     kind: "admitted",
-    pass: { hasCredentials: true, terms, query: "", exceptFiles: false },
+    pass: { name, hasCredentials: true, terms, query: "", reach: "all" },
   };
 }

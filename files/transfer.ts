@@ -11,6 +11,7 @@
 import type { Network } from "../http/address.ts";
 import { type Approach, clientOf } from "../http/client.ts";
 import { type Fields, TakenFields } from "../http/conditional.ts";
+import type { Pass } from "../http/pass.ts";
 import { contentLength, type Plan, windowOf } from "../http/plan.ts";
 import { redact } from "../http/redact.ts";
 import type { Peer } from "../os/connections.ts";
@@ -54,6 +55,8 @@ export class Transfer implements Approach {
   #peer: Peer | null | undefined;
   /** What is answered. */
   plan: Plan = NOTHING;
+  /** How the request was admitted; undefined where anyone is. */
+  pass: Pass | undefined;
   /** The file that the answer is about. It may be closed when the transfer has ended; its facts stay. */
   file: OpenFile | undefined;
   /** Bytes of the body. */

@@ -16,14 +16,19 @@ export interface Terms {
 }
 
 export interface Pass {
+  /** Name of the token or user; empty for a link. */
+  readonly name: string;
   /** By a token or a password. */
   readonly hasCredentials: boolean;
   /** What links in documents are signed with; undefined: they aren't. */
   readonly terms: Terms | undefined;
   /** Both parameters of the link in its URL, with a question mark; empty without one. */
   readonly query: string;
-  /** Whether a file or directory at this URL is refused, and only what is made about others is sent. */
-  readonly exceptFiles: boolean;
+  /**
+   * What may be sent at this URL. documents: what is made about files, and no file or
+   * directory that is there. file: a file that is there, and nothing else.
+   */
+  readonly reach: "all" | "documents" | "file";
   /** A Set-Cookie field; undefined: none. */
   readonly cookie?: string | undefined;
 }

@@ -96,6 +96,19 @@ const PROCESS = {
   quiet: toggle("quiet", false, "print errors only", { reload: "now" }),
 };
 
+/** Who may read; without any of these, anyone. */
+const ACCESS = {
+  tokenFile: maybe("token-file", "FILE", readText, "bearer tokens that may read, one a line", {
+    reload: "now",
+  }),
+  basicFile: maybe("basic-file", "FILE", readText, "users that may read, made by htpasswd -B", {
+    reload: "now",
+  }),
+  keyFile: maybe("key-file", "FILE", readText, "keys of signed links; see rangesrv sign --help", {
+    reload: "now",
+  }),
+};
+
 const SWARM = {
   /** The directory that keeps digests over a restart; undefined: they aren't kept. */
   state: maybe("state", "DIR", readText, "keep digests there over a restart", {
@@ -132,7 +145,7 @@ const SWARM = {
 };
 
 /** All rows. */
-export const TABLE = { ...LISTENING, ...FILES, ...PROCESS, ...SWARM };
+export const TABLE = { ...LISTENING, ...FILES, ...PROCESS, ...ACCESS, ...SWARM };
 
 export type Field = keyof typeof TABLE;
 
@@ -148,12 +161,14 @@ export const GROUPS: readonly { readonly title: string; readonly rows: readonly 
     { title: "Listening", rows: Object.values(LISTENING) },
     { title: "Files", rows: Object.values(FILES) },
     { title: "Process", rows: Object.values(PROCESS) },
+    { title: "Who may read", rows: Object.values(ACCESS) },
     { title: "Digests and BitTorrent", rows: Object.values(SWARM) },
   ];
 
 /** What the program does besides serving. */
 export const COMMANDS = [
   { name: "hash", rest: "[options] DIR", about: "makes the digests beforehand" },
+  { name: "sign", rest: "[options] URL", about: "makes a link that admits its holder" },
 ] as const;
 
 /** What isn't a setting: flags that have the program print something and end, and the file's name. */

@@ -34,6 +34,8 @@ export type HashOptions = Pick<Options, "directory" | "dotfiles" | "symlinks"> &
 export type CommandLine =
   | { readonly kind: "serve"; readonly options: Options; readonly settings: Settings }
   | { readonly kind: "hash"; readonly options: HashOptions }
+  /** Its arguments are read by the command itself. */
+  | { readonly kind: "sign"; readonly args: readonly string[] }
   /** Something that the operator asked for, and nothing else. */
   | { readonly kind: "print"; readonly text: string }
   | { readonly kind: "mistake"; readonly reason: string };
@@ -43,6 +45,7 @@ export function parseCommandLine(
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): CommandLine {
+  if (args[0] === "sign" && args.length > 1) return { kind: "sign", args: args.slice(1) };
   try {
     const { flags, requests, positionals } = readArguments(args);
     const asked = textAskedFor(requests);

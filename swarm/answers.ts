@@ -3,6 +3,7 @@
  * and the Digest and Link fields of a file's answer. The facts come from the {@link SwarmDesk}.
  */
 
+import type { Gate } from "../access/gate.ts";
 import { OpenFileDigests } from "../digests/open-file-digests.ts";
 import type { Root } from "../files/locate.ts";
 import type { Found, OpenFile } from "../files/open-file.ts";
@@ -16,6 +17,7 @@ import {
   readWantedDigests,
 } from "../http/digest.ts";
 import { wantsMetalink } from "../http/negotiate.ts";
+import type { Pass } from "../http/pass.ts";
 import { NOT_FOUND, type Plan, planMethod, refuse, windowOf } from "../http/plan.ts";
 import { formatPath, type Target } from "../http/target.ts";
 import {
@@ -26,7 +28,7 @@ import {
   planPending,
   planRefused,
 } from "./documents/document.ts";
-import { linkField } from "./documents/link.ts";
+import { linkField, signedLinkField } from "./documents/link.ts";
 import type { SwarmDesk } from "./origin.ts";
 import { parseTrackerUrl } from "./tracker/route.ts";
 
@@ -35,6 +37,8 @@ export interface ClientRequest {
   readonly request: Pick<Request, "method" | "url"> & { readonly headers: Fields };
   /** Address of the client; empty when it is gone. */
   readonly client: string;
+  /** How it was admitted; undefined where anyone is. */
+  readonly pass?: Pass | undefined;
   /** Whether that may be the address of a proxy, and not its client's. */
   readonly isOfProxy: boolean;
   /** The client's scheme, where a trusted proxy told it. */
@@ -50,6 +54,8 @@ export interface SwarmAnswersOptions {
   readonly mirrors: readonly string[];
   /** Whether a client that accepts Metalinks gets one in place of a file (`--negotiate`). */
   readonly negotiate: boolean;
+  /** Who may read; undefined: anyone. */
+  readonly gate?: Gate | undefined;
 }
 
 export class SwarmAnswers {
@@ -98,6 +104,7 @@ export class SwarmAnswers {
     file: OpenFile,
     { method, headers }: Pick<ClientRequest["request"], "method" | "headers">,
     now: number,
+    pass?: Pass,
   ): Plan {
     const { status, fields, own, content } = decided;
     if (status === 304) return { status, fields: { ...fields, ...this.#vary }, content };
@@ -105,20 +112,39 @@ export class SwarmAnswers {
     const wanted = readWantedDigests(headers);
     const digests = this.#digests.of(file, asksForDigests(wanted, headers), now);
     const known = digests && fileDigestFields(digests, wanted);
-    const link = status === 200 ? this.#linkOf(file, now) : undefined;
+    const isLinked = pass !== undefined && pass.query !== "";
+    const link = status === 200 && !isLinked ? this.#linkOf(file, now) : undefined;
     const described = this.#add(status === 200 ? this.#whole : this.#part, fields, known, link);
     const window = method === "GET" ? windowOf(content) : undefined;
     const digest = digests && contentDigest(digests, window, wanted);
-    if (digest === undefined) return { ...decided, fields: described };
-    return { status, fields: described, own: { ...own, "content-digest": digest }, content };
+    const signed = status === 200 && isLinked ? this.#signedLinkOf(file, now, pass) : undefined;
+    if (digest === undefined && pass === undefined) return { ...decided, fields: described };
+    const more = {
+      ...own,
+      ...(digest && { "content-digest": digest }),
+      ...(signed && { link: signed }),
+      // It isn't for caches that several users share (RFC 9111 §5.2.2.7).
+      ...(pass && { "cache-control": "private" }),
+    };
+    return { status, fields: described, own: more, content };
   }
 
   #linkOf(file: OpenFile, now: number): string | undefined {
+    return linkField(file.representAt(now), () => this.#duplicatesOf(file));
+  }
+
+  /** That of one reader. */
+  #signedLinkOf(file: OpenFile, now: number, { query, terms }: Pass): string | undefined {
+    const { gate } = this.#options;
+    const duplicates = this.#duplicatesOf(file).map((url) => gate?.signUrl(url, terms) ?? url);
+    return signedLinkField(file.representAt(now), duplicates, query);
+  }
+
+  /** URLs on mirrors. */
+  #duplicatesOf(file: OpenFile): readonly string[] {
     const { root, mirrors } = this.#options;
-    return linkField(file.representAt(now), () => {
-      const segments = segmentsBelow(root, file.path) ?? [];
-      return mirrors.map((mirror) => formatPath(mirror, segments, false));
-    });
+    const segments = segmentsBelow(root, file.path) ?? [];
+    return mirrors.map((mirror) => formatPath(mirror, segments, false));
   }
 
   /** Fields with what is known besides: the same object as before when it is the same. */
@@ -140,7 +166,7 @@ export class SwarmAnswers {
 
   async #document(
     target: DocumentTarget,
-    { request, client, scheme }: ClientRequest,
+    { request, client, scheme, pass }: ClientRequest,
     askedBy: AskedBy,
   ): Promise<Plan> {
     const { url, headers, method } = request;
@@ -148,7 +174,8 @@ export class SwarmAnswers {
     if (refused !== undefined) return refused;
     const base = baseUrl({ url, host: headers.get("host"), scheme }, this.#options.url);
     if (base === undefined && target.kind !== "sha256") return NO_HOST;
-    const outcome = await this.#options.desk.document(target, askedBy, base ?? "", client);
+    const { desk } = this.#options;
+    const outcome = await desk.document(target, askedBy, base ?? "", client, pass?.terms);
     const about = "document";
     switch (outcome.kind) {
       case "document":
@@ -163,14 +190,15 @@ export class SwarmAnswers {
   }
 
   #track(asking: ClientRequest): Promise<Plan> | undefined {
-    const { request, client } = asking;
+    const { request, client, pass } = asking;
     const parsed = parseTrackerUrl(request.url, client);
     if (parsed === undefined) return undefined;
     const refused = planMethod(request.method);
     if (refused !== undefined) return Promise.resolve(refused);
     const field = request.headers.get("host") ?? "";
     const host = field.length <= LONGEST_ADDRESS ? field : undefined;
-    const query = { ...parsed, forwarded: asking.isOfProxy };
+    const hasCredentials = pass?.hasCredentials === true;
+    const query = { ...parsed, forwarded: asking.isOfProxy, hasCredentials };
     return this.#options.desk.track(query, host).then((bytes) => ({
       status: 200,
       // It depends on the client's address and on its Host.

@@ -5,6 +5,7 @@ import { DigestMemory } from "../digests/memory.ts";
 import type { Need } from "../digests/open-file-digests.ts";
 import type { Identity } from "../files/identity.ts";
 import type { Digests } from "../http/digest.ts";
+import type { Terms } from "../http/pass.ts";
 import type { Answers, Asker } from "../os/line.ts";
 import type { AskedBy, DocumentTarget } from "./documents/document.ts";
 import type { DocumentOutcome, SwarmDesk } from "./origin.ts";
@@ -22,6 +23,7 @@ export type DeskTopics = {
       readonly askedBy: AskedBy;
       readonly base: string;
       readonly client: string;
+      readonly terms: Terms | undefined;
     };
     readonly answer: DocumentOutcome;
   };
@@ -60,8 +62,10 @@ export class RemoteDesk implements SwarmDesk {
     askedBy: AskedBy,
     base: string,
     client: string,
+    terms?: Terms,
   ): Promise<DocumentOutcome> {
-    return this.#line.ask("document", { target, askedBy, base, client }, { limit: LIMIT });
+    const question = { target, askedBy, base, client, terms };
+    return this.#line.ask("document", question, { limit: LIMIT });
   }
 
   track(request: TrackerRequest, host: string | undefined): Promise<Uint8Array> {
@@ -73,7 +77,8 @@ export class RemoteDesk implements SwarmDesk {
 export function deskAnswers(desk: SwarmDesk): Answers<DeskTopics> {
   return {
     digests: ({ file, need }) => desk.digestsOf(file, need),
-    document: ({ target, askedBy, base, client }) => desk.document(target, askedBy, base, client),
+    document: ({ target, askedBy, base, client, terms }) =>
+      desk.document(target, askedBy, base, client, terms),
     track: ({ request, host }) => desk.track(request, host),
   };
 }

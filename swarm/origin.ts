@@ -5,15 +5,18 @@
  */
 
 import { sep } from "node:path";
+import type { Gate } from "../access/gate.ts";
 import { HasherChild } from "../digests/hasher-child.ts";
 import { DigestKeeper } from "../digests/keeper.ts";
 import type { DigestSource, Need } from "../digests/open-file-digests.ts";
 import type { Identity } from "../files/identity.ts";
 import type { Root } from "../files/locate.ts";
 import type { Digests } from "../http/digest.ts";
+import type { Terms } from "../http/pass.ts";
 import { type Address, formatAddress, parseAddress, sourceName } from "./bittorrent/address.ts";
 import { isDialable } from "./bittorrent/dialable.ts";
 import { Catalogue, type NoSubject } from "./catalogue.ts";
+import { documentUrls } from "./document-urls.ts";
 import {
   type AskedBy,
   type DocumentTarget,
@@ -24,6 +27,7 @@ import {
 } from "./documents/document.ts";
 import { JobCache } from "./job-cache.ts";
 import { OwnAddresses } from "./own-addresses.ts";
+import { Guests } from "./seeder/guests.ts";
 import { Seeder } from "./seeder/seeder.ts";
 import type { Announce } from "./tracker/announce.ts";
 import { Announcer } from "./tracker/announcer.ts";
@@ -36,12 +40,16 @@ export type DocumentOutcome = MadeDocument | NoSubject;
 
 /** What requests need of the origin, which may be in another process. */
 export interface SwarmDesk extends DigestSource {
-  /** `base` is the URL of this server without a path; `client` the client's address. */
+  /**
+   * `base` is the URL of this server without a path; `client` the client's address; `terms`
+   * those of the links in it, undefined for links without a signature.
+   */
   document(
     target: DocumentTarget,
     askedBy: AskedBy,
     base: string,
     client: string,
+    terms?: Terms,
   ): Promise<DocumentOutcome>;
   /** The tracker's answer, a bencoded dictionary; `host` is the request's Host field. */
   track(request: TrackerRequest, host: string | undefined): Promise<Uint8Array>;
@@ -65,6 +73,8 @@ export interface OriginOptions {
   /** Seconds. */
   readonly announceInterval: number | undefined;
   readonly seed: boolean;
+  /** Who may read, and so which peers may announce and are seeded; undefined: anyone. */
+  readonly gate?: Gate | undefined;
   /** Whether every file is hashed, asked for or not. */
   readonly hash: boolean;
   /** Command that starts the hasher; undefined: this program again. */
@@ -97,6 +107,8 @@ export class Origin implements SwarmDesk, Disposable {
   readonly #seeder: Seeder | undefined;
   readonly #documents = new JobCache<Made>(MOST_KEPT);
   readonly #own = new OwnAddresses();
+  /** The peers that the seeder serves; undefined: all. */
+  readonly #guests: Guests | undefined;
   #seedPort: number | undefined;
   /** Announces the seeder at another tracker. */
   #announcer: Announcer | undefined;
@@ -111,7 +123,9 @@ export class Origin implements SwarmDesk, Disposable {
     this.#catalogue = new Catalogue(root, this.#keeper);
     this.#tracker = new Tracker(announceInterval === undefined ? {} : { announceInterval });
     const limits = { connections: options.peers };
-    this.#seeder = options.seed ? new Seeder({ library: this.#catalogue, log, limits }) : undefined;
+    this.#guests = options.gate && new Guests();
+    const seeder = { library: this.#catalogue, log, limits, guests: this.#guests };
+    this.#seeder = options.seed ? new Seeder(seeder) : undefined;
   }
 
   /** Opens the port for peers and returns it; undefined when nothing is seeded. Throws the system's error. */
@@ -120,7 +134,8 @@ export class Origin implements SwarmDesk, Disposable {
     const port = this.#seeder.listen(where);
     this.#seedPort = port;
     const { tracker, log } = this.#options;
-    if (tracker !== undefined && Announcer.reaches(tracker)) {
+    // Who comes from another tracker has shown us no key.
+    if (tracker !== undefined && this.#guests === undefined && Announcer.reaches(tracker)) {
       const { peerId } = this.#seeder;
       const meet = (infoHash: Uint8Array, peer: Endpoint) =>
         this.#invite(infoHash, { ...peer, peerId: NO_PEER_ID }, false);
@@ -146,21 +161,24 @@ export class Origin implements SwarmDesk, Disposable {
     askedBy: AskedBy,
     base: string,
     client: string,
+    terms?: Terms,
   ): Promise<DocumentOutcome> {
     const { kind, segments } = target;
     const named = await this.#catalogue.jobAt(segments, refuseFolder(kind));
     if ("kind" in named) return named;
     // All that a document depends on besides the versions of the files.
     const name = JSON.stringify([kind, askedBy, base, ...segments]);
-    let made = this.#documents.find(name, named.job);
+    // One with signed links is of one reader, and isn't kept.
+    let made = terms === undefined ? this.#documents.find(name, named.job) : undefined;
     if (made === undefined) {
       const about = await this.#catalogue.makeSubject(named, sourceName(client));
       if (about.kind !== "subject") return about;
       const { subject } = about;
-      const outcome = makeDocument(kind, subject, this.#urls(base), askedBy);
       const { torrent } = subject;
       const infoHash = torrent.kind === "torrent" ? torrent.torrent.infoHash : undefined;
+      const outcome = makeDocument(kind, subject, this.#urls(base, infoHash, terms), askedBy);
       made = { outcome, infoHash };
+      if (terms !== undefined) return outcome;
       const size = outcome.kind === "document" ? outcome.document.bytes.length : 0;
       this.#documents.keep(name, named.job, made, size);
     }
@@ -169,7 +187,9 @@ export class Origin implements SwarmDesk, Disposable {
   }
 
   async track(request: TrackerRequest, host: string | undefined): Promise<Uint8Array> {
+    const { gate } = this.#options;
     const policy = {
+      admits: gate && ((infoHash: Uint8Array) => this.#admits(gate, request, infoHash)),
       knows: (infoHash: Uint8Array) => this.#catalogue.knows(infoHash),
       open: this.#options.openTracker,
       meet: (announce: Announce, address: Address) => {
@@ -179,6 +199,14 @@ export class Origin implements SwarmDesk, Disposable {
     };
     const seeder = this.#endpoint(request.client, host);
     return await answerTracker(this.#tracker, policy, request, Date.now(), seeder);
+  }
+
+  /** Whether a peer has credentials, or a key for this swarm: then the seeder serves it, too. */
+  #admits(gate: Gate, { query, client, hasCredentials }: TrackerRequest, infoHash: Uint8Array) {
+    const now = Date.now();
+    const admitted = hasCredentials === true || gate.admitsPeer(query, infoHash, client, now);
+    if (admitted) this.#guests?.welcome(infoHash, client, now);
+    return admitted;
   }
 
   [Symbol.dispose](): void {
@@ -202,21 +230,11 @@ export class Origin implements SwarmDesk, Disposable {
     void this.#seeder.invite(infoHash, { hostname: formatAddress(address), port, peerId });
   }
 
-  /**
-   * Peers don't know what others fetch from a web seed, so it sends the same pieces again
-   * and again: torrents name this server as one only where its seeder can't be found.
-   */
-  #urls(base: string): DocumentUrls {
-    const { prefix, mirrors, tracker } = this.#options;
-    const here = base + prefix;
+  #urls(base: string, infoHash: Uint8Array | undefined, terms: Terms | undefined): DocumentUrls {
+    const { tracker } = this.#options;
     const isListed = tracker === undefined || this.#announcer !== undefined;
     const isSeeded = this.#seedPort !== undefined && isListed;
-    return {
-      here,
-      mirrors,
-      webSeeds: isSeeded ? mirrors : [here, ...mirrors],
-      announce: tracker ?? `${base}/-/announce`,
-    };
+    return documentUrls(this.#options, { base, infoHash, terms, isSeeded });
   }
 
   /** The seeder as a client can reach it. */

@@ -24,12 +24,14 @@ export class Wire implements Disposable {
     this.#socket = socket;
   }
 
-  static async connect(port: number, hostname = "127.0.0.1"): Promise<Wire> {
+  /** `from`: an address of this machine; undefined: the one that the kernel takes. */
+  static async connect(port: number, hostname = "127.0.0.1", from?: string): Promise<Wire> {
     const { promise, resolve } = Promise.withResolvers<Wire>();
     const wires = new WeakMap<Bun.Socket<undefined>, Wire>();
     await Bun.connect({
       hostname,
       port,
+      ...(from !== undefined && { localAddress: from }),
       socket: {
         open(socket) {
           const wire = new Wire(socket);

@@ -89,6 +89,8 @@ export interface DocumentUrls {
   readonly webSeeds: readonly string[];
   /** URL of the tracker. */
   readonly announce: string | undefined;
+  /** Makes a URL of a file that admits those who may read the document; undefined: anyone may. */
+  readonly sign?: ((url: string) => string) | undefined;
 }
 
 /** How a client asked for a document: by its name, or by its media type in Accept at the file's URL. */
@@ -131,6 +133,7 @@ function makeContent(
   askedBy: AskedBy,
 ): MadeContent {
   const { segments, digests, torrent } = subject;
+  const { sign = unsigned } = urls;
   const name = segments.at(-1) ?? "";
   switch (kind) {
     case "torrent":
@@ -145,17 +148,30 @@ function makeContent(
     case "meta4": {
       if (digests === undefined) return NONE_OF_FOLDER[kind];
       const metalink = formatMetalink(name, digests, {
-        urls: [urls.here, ...urls.mirrors].map((root) => formatPath(root, segments, false)),
+        urls: [urls.here, ...urls.mirrors].map((root) => sign(formatPath(root, segments, false))),
         // aria2 goes on seeding after a download by torrent. A client that asked for the file wants to be done.
         torrent:
           torrent.kind === "torrent" && askedBy === "name"
-            ? formatPath(urls.here, [...segments.slice(0, -1), `${name}.torrent`], false)
+            ? torrentUrl(segments, urls.here, sign)
             : undefined,
       });
       return metalink.kind === "refused" ? metalink : text(metalink.text);
     }
   }
 }
+
+/** A link to a file admits to its documents: one to the torrent might be to another file. */
+function torrentUrl(
+  segments: readonly string[],
+  here: string,
+  sign: (url: string) => string,
+): string {
+  const file = sign(formatPath(here, segments, false));
+  const query = file.includes("?") ? file.slice(file.indexOf("?")) : "";
+  return formatPath(here, [...segments.slice(0, -1), `${segments.at(-1)}.torrent`], false) + query;
+}
+
+const unsigned = (url: string) => url;
 
 function text(content: string): MadeContent {
   return { kind: "content", bytes: Buffer.from(content, "utf8") };
@@ -171,14 +187,16 @@ export function refuseFolder(kind: DocumentKind): Refused | undefined {
   return kind === "meta4" || kind === "sha256" ? NONE_OF_FOLDER[kind] : undefined;
 }
 
-function sources({ segments, digests }: Subject, { webSeeds, announce }: DocumentUrls): Sources {
-  // BEP 19: to the URL of a folder's parent, clients add the folder's name and the file's path.
-  const seeds = webSeeds.map((root) =>
-    digests === undefined
-      ? formatPath(root, segments.slice(0, -1), true)
-      : formatPath(root, segments, false),
-  );
-  return { announce, webSeeds: seeds };
+function sources({ segments, digests }: Subject, urls: DocumentUrls): Sources {
+  const { webSeeds, announce, sign } = urls;
+  if (digests !== undefined) {
+    const files = webSeeds.map((root) => formatPath(root, segments, false));
+    return { announce, webSeeds: sign === undefined ? files : files.map(sign) };
+  }
+  // BEP 19: to the URL of a folder's parent, clients add the folder's name and the file's
+  // path. A signature would stand before these.
+  const folders = webSeeds.map((root) => formatPath(root, segments.slice(0, -1), true));
+  return { announce, webSeeds: sign === undefined ? folders : [] };
 }
 
 /** Answers GET and HEAD with a document. A Range of it is ignored. */

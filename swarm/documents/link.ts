@@ -23,6 +23,16 @@ export function linkField(
 
 const built = new WeakMap<Representation, string>();
 
+/** The same for a client that has a signed link: `query` is its parameters, and `duplicates` are signed. */
+export function signedLinkField(
+  { name, completeLength }: Representation,
+  duplicates: readonly string[],
+  query: string,
+): string | undefined {
+  const links = formatLinks(name, documentsOfFile(completeLength), duplicates, query);
+  return links === "" ? undefined : links;
+}
+
 /**
  * `<NAME.meta4>; rel=describedby; type="application/metalink4+xml", <URL>; rel=duplicate; pri=1`.
  * The references to documents are relative to the file's own URL, so they hold behind any proxy.
@@ -31,12 +41,13 @@ export function formatLinks(
   name: string,
   documents: readonly DocumentKind[],
   duplicates: readonly string[],
+  query = "",
 ): string {
   const described = documents
     // A client can download by these two; the others describe nothing to it.
     .filter((kind) => kind === "meta4" || kind === "torrent")
     .map((kind) => {
-      const reference = encodeName(`${name}.${kind}`);
+      const reference = encodeName(`${name}.${kind}`) + query;
       return `<${reference}>; rel=describedby; type="${documentMediaType(kind)}"`;
     });
   const mirrored = duplicates.map((url, index) => `<${url}>; rel=duplicate; pri=${index + 1}`);

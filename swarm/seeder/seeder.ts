@@ -10,6 +10,7 @@ import { errorCode } from "../../os/error-code.ts";
 import { limitUnsent } from "../../os/unsent.ts";
 import { sourceName } from "../bittorrent/address.ts";
 import { Connection } from "./connection.ts";
+import type { Guests } from "./guests.ts";
 import { Invitations, type Invited } from "./invitations.ts";
 import { isOver, LIMITS, peerKey, type SeederLimits, type Session } from "./session.ts";
 import type { Upload } from "./upload.ts";
@@ -31,6 +32,8 @@ const UNSENT = 16 * 1024;
 export interface SeederOptions {
   readonly library: Library;
   readonly log: (line: string) => void;
+  /** The peers that are served; undefined: all. */
+  readonly guests?: Guests | undefined;
   /** Milliseconds of a clock that only goes on. */
   readonly now?: () => number;
   readonly limits?: Partial<SeederLimits>;
@@ -49,6 +52,7 @@ export class Seeder {
   /** Connections by source: an IPv4 address or an IPv6 network of 64 bits. */
   readonly #sources = new Map<string, number>();
   readonly #limits: SeederLimits;
+  readonly #guests: Guests | undefined;
   readonly #log: (line: string) => void;
   readonly #now: () => number;
   #listener: Bun.TCPSocketListener<Session | undefined> | undefined;
@@ -60,6 +64,7 @@ export class Seeder {
 
   constructor(options: SeederOptions) {
     this.#limits = { ...LIMITS, ...options.limits };
+    this.#guests = options.guests;
     this.#log = options.log;
     this.#now = options.now ?? (() => performance.now());
     this.#uploads = new Uploads(options.library, options.log, this.#now);
@@ -202,6 +207,9 @@ export class Seeder {
     const key = peerKey(infoHash, peerId, session.address);
     // This server itself, or a peer that is connected already.
     if (this.peerId.equals(peerId) || this.#keys.has(key)) return connection.close();
+    if (this.#guests?.has(infoHash, session.address, Date.now()) === false) {
+      return connection.close();
+    }
     session.state = "lookup";
     connection.reader.hold();
     session.infoHash = infoHash;

@@ -18,6 +18,8 @@ export interface TrackerRequest {
   readonly client: string;
   /** Whether a field says that this is a proxy's address. */
   readonly forwarded?: boolean;
+  /** Whether it came with a token or a password that this server takes. */
+  readonly hasCredentials?: boolean;
 }
 
 /** Reads a URL of the tracker; undefined for any other. */
@@ -31,8 +33,10 @@ export function parseTrackerUrl(url: string, client: string): TrackerRequest | u
 /** Whether a torrent was made here. Unavailable: it can't be told now. */
 export type Knowledge = "made-here" | "unknown" | "unavailable";
 
-/** Which torrents the tracker takes. */
+/** Which torrents the tracker takes, and from whom. */
 export interface TrackerPolicy {
+  /** Whether who asks may know of a torrent; undefined: anyone may. */
+  readonly admits?: ((infoHash: Uint8Array) => boolean) | undefined;
   readonly knows: (infoHash: Uint8Array) => Promise<Knowledge>;
   /** Whether it takes those that weren't made here, too. */
   readonly open: boolean;
@@ -70,6 +74,7 @@ async function announce(
   if (parsed.kind === "failure") return fail(parsed.reason);
   const address = parseAddress(client);
   if (address === undefined) return fail("this connection has no address that peers could use");
+  if (policy.admits?.(parsed.announce.infoHash) === false) return NOT_ADMITTED;
   const knowledge = await policy.knows(parsed.announce.infoHash);
   const known = knowledge === "made-here";
   if (!known && !policy.open) return knowledge === "unknown" ? UNREGISTERED : UNAVAILABLE;
@@ -88,8 +93,11 @@ async function scrape(
   const parsed = parseScrape(query);
   if (parsed.kind === "failure") return fail(parsed.reason);
   const torrents: { infoHash: Uint8Array; seeded: boolean }[] = [];
+  const { infoHashes } = parsed;
+  const admitted = policy.admits === undefined ? infoHashes : infoHashes.filter(policy.admits);
+  if (admitted.length === 0) return NOT_ADMITTED;
   let knowledge: Knowledge = "unknown";
-  for (const infoHash of parsed.infoHashes) {
+  for (const infoHash of admitted) {
     // One that can't be told is enough: the others aren't searched for.
     if (knowledge !== "unavailable") knowledge = await policy.knows(infoHash);
     if (knowledge === "unavailable" && !policy.open) return UNAVAILABLE;
@@ -98,6 +106,11 @@ async function scrape(
   }
   return tracker.scrape(torrents, now);
 }
+
+/** Whatever the reason: clients show it to their users. */
+const NOT_ADMITTED: EncodableRecord = {
+  "failure reason": "this announce URL is not valid; get the torrent again",
+};
 
 /** Some clients remove a torrent after this answer, so only a torrent that wasn't made here gets it. */
 const UNREGISTERED: EncodableRecord = { "failure reason": "unregistered torrent" };

@@ -58,8 +58,8 @@ export async function withstand(
 
 /** Status of an answer on a connection of its own. */
 async function get(url: string): Promise<number> {
-  const { protocol, port, pathname } = new URL(url);
-  if (protocol === "http:") return (await ask(Number(port), "GET", pathname)).status;
+  const { protocol, port, pathname, search } = new URL(url);
+  if (protocol === "http:") return (await ask(Number(port), "GET", pathname + search)).status;
   const tls = { rejectUnauthorized: false };
   const { status } = await fetch(url, { tls, keepalive: false });
   return status;
