@@ -3,6 +3,7 @@
  * all that they were sent has arrived, and whether the client has asked again on one.
  */
 
+import { bytesLeft, type Question, questionAbout } from "../os/closed-connections.ts";
 import {
   bytesRead,
   bytesWritten,
@@ -22,12 +23,13 @@ export interface Sight {
 export class ClientConnections {
   /** Undefined until they are looked for, after each request of the client. */
   #found: readonly Connection[] | undefined;
-  /** Bytes that had been read from them when they were found. */
   #read = 0;
   /** Bytes acknowledged on them; undefined while more were on their way at the last look. */
   #acknowledged: number | undefined;
   #sight: Sight | undefined;
   #gone = false;
+  /** To be asked when the only one is closed. */
+  #question: Question | undefined;
 
   /** How many were found; undefined: they are still to be looked for. */
   get count(): number | undefined {
@@ -49,14 +51,27 @@ export class ClientConnections {
     return this.#gone;
   }
 
+  /** Bytes that had been read from them when they were found. */
+  get read(): number {
+    return this.#read;
+  }
+
   /** Bytes that this process has written to the only one; undefined when there are others, or none. */
   get written(): number | undefined {
     const [only, ...others] = this.#found ?? [];
     return only === undefined || others.length > 0 ? undefined : bytesWritten(only);
   }
 
+  /** Of the only one, when it is closed: see {@link bytesLeft}. */
+  get left(): number | undefined {
+    return this.#question === undefined ? undefined : bytesLeft(this.#question);
+  }
+
   set(found: readonly Connection[]): void {
     this.#found = found;
+    const [only] = found;
+    // What is gone can't be asked about any more.
+    if (only !== undefined) this.#question = found.length > 1 ? undefined : questionAbout(only);
     this.#read = sum(found.map((one) => bytesRead(one) ?? 0));
   }
 

@@ -5,15 +5,17 @@
  *     written on the connection:   earlier answers │ header │ body of this one
  *     acknowledged at a look:      ───────────────────────────────►
  *
- * Where the answer begins is exact when its connection was known before it began. Else it
- * is what had been written at the first look, at most 10 ms later: then too little counts as
- * acknowledged until the answer is complete, never too much. Over TLS the kernel counts
- * records, which are 0.2 % more than the body.
+ * Where the answer begins is exact when its connection was known before it began, or when
+ * the connection has carried no other request. Else it is what had been written at the first
+ * look, at most 10 ms later: then too little counts as acknowledged until the answer is
+ * complete, never too much. Over TLS the kernel counts records, which are 0.2 % more than
+ * the body.
  */
 
+import type { ClientConnections } from "./client-connections.ts";
 import type { Reader } from "./reader.ts";
 import type { Streamed } from "./streamed-files.ts";
-import { LONGEST_PAUSE, longestHeader, type Outcome, type Transfer } from "./transfer.ts";
+import { LONGEST_PAUSE, longestHeader, type Outcome, targetOf, type Transfer } from "./transfer.ts";
 
 /** Milliseconds by which the runtime may count a pause shorter than this does. */
 const COARSE = 8_000;
@@ -48,11 +50,11 @@ export class Delivery {
     this.#progressed = now;
   }
 
-  /** The only answer on a connection on which so many bytes are acknowledged, and so many written. */
-  see(acknowledged: number, written: () => number | undefined, now: number): void {
+  /** The only answer on the only one of `connections`, on which so many bytes are acknowledged. */
+  see(acknowledged: number, connections: ClientConnections, now: number): void {
     // Nothing tells which of the bytes were of others.
     if (this.#isShared) return;
-    this.#before ??= written() ?? acknowledged;
+    this.#before ??= this.#isFirst(connections) ? 0 : (connections.written ?? acknowledged);
     const { transfer } = this;
     const earlier = transfer.acknowledged ?? 0;
     const arrived = acknowledged - this.#before - this.#header;
@@ -74,13 +76,33 @@ export class Delivery {
     return false;
   }
 
+  /** Whether what was read from a connection leaves no room for a request before this one. */
+  #isFirst({ read }: ClientConnections): boolean {
+    return read - shortestRequest(this.transfer) < SHORTEST;
+  }
+
   /** The client closed the connection, or the runtime did, before the body was written. */
   cutOff(now: number): Outcome {
     return now - this.#progressed >= LONGEST_PAUSE * 1000 - COARSE ? "timed out" : "aborted";
   }
 
-  /** The connection is gone, and the runtime had written the body: what was left may have arrived. */
-  gone(now: number): Outcome {
+  /**
+   * How it ended when its connection is closed and the runtime had written the body. `left`:
+   * bytes that the kernel still sends on it; undefined: it has nothing of it any more.
+   * Undefined while it goes on.
+   */
+  closed(left: number | undefined, now: number): Outcome | undefined {
+    if (left === undefined) return this.#gone(now);
+    if (left === 0) return "complete";
+    const { transfer } = this;
+    const arrived = Math.max(0, transfer.owed - left);
+    transfer.acknowledged = Math.max(transfer.acknowledged ?? 0, arrived);
+    this.#looked = now;
+    return undefined;
+  }
+
+  /** What was left at the last look may have arrived before the client closed the connection. */
+  #gone(now: number): Outcome {
     const { owed, acknowledged, began } = this.transfer;
     if (acknowledged === undefined) return "complete";
     const average = acknowledged / Math.max(1, this.#looked - began);
@@ -91,3 +113,14 @@ export class Delivery {
 
 /** The last bytes may arrive so many times faster than those before. */
 const FASTER = 4;
+
+/** Bytes of the shortest request: `GET / HTTP/1.0` and two line breaks. */
+const SHORTEST = 18;
+
+/** The fewest bytes in which a client can have sent this request. */
+function shortestRequest({ request }: Transfer): number {
+  let length = request.method.length + targetOf(request.url).length + "  HTTP/1.1\r\n\r\n".length;
+  for (const [name, value] of request.headers)
+    length += name.length + value.length + ":\r\n".length;
+  return length;
+}

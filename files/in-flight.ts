@@ -13,6 +13,7 @@
  */
 
 import { CAN_END_CONNECTIONS, findConnections, type Peer, peerKey } from "../os/connections.ts";
+import { ClosedReaders } from "./closed-readers.ts";
 import { Delivery } from "./delivery.ts";
 import { KnownConnections } from "./known-connections.ts";
 import type { OpenFile } from "./open-file.ts";
@@ -42,6 +43,7 @@ export class InFlight implements Watcher {
   #unchecked: Iterator<Reader> | undefined;
   /** When connections may be searched again, in milliseconds: a search takes longer the more there are. */
   #nextSearch = 0;
+  readonly #closed = new ClosedReaders();
 
   constructor(port: () => number, log: (line: string) => void, transfers: Transfers) {
     this.#port = port;
@@ -67,6 +69,7 @@ export class InFlight implements Watcher {
     const key = peerKey(peer);
     const reader = this.#readers.get(key) ?? newReader(key);
     this.#readers.set(key, reader);
+    this.#closed.delete(reader);
     reader.connections.forget();
     const streamed = file && this.#files.add(file, reader, now);
     reader.earlier = new Set([...reader.earlier].filter((one) => one !== streamed));
@@ -159,10 +162,12 @@ export class InFlight implements Watcher {
       const { value: reader, done } = this.#unchecked.next();
       if (done === true) {
         this.#unchecked = undefined;
-        return;
+        break;
       }
-      this.#check(reader, now);
+      if (!this.#closed.has(reader)) this.#check(reader, now);
     }
+    const over = this.#over.bind(this);
+    for (const reader of this.#closed.settle(now, over)) this.#release(reader);
   }
 
   #check(reader: Reader, now: number): void {
@@ -172,10 +177,11 @@ export class InFlight implements Watcher {
     if (sight !== undefined && connections.count === 1) {
       const [one, another] = deliveries;
       if (another !== undefined) this.#checkShared(reader, sight.acknowledged, now);
-      else one?.see(sight.acknowledged, () => connections.written, now);
+      else one?.see(sight.acknowledged, connections, now);
     }
-    if (!complete || (isBeingMade(reader) && !connections.gone)) return;
-    this.#release(reader, sight && now - sight.age);
+    if (!complete) return;
+    if (connections.gone) this.#close(reader, now);
+    else if (!isBeingMade(reader)) this.#release(reader, sight && now - sight.age);
   }
 
   /** Several answers on one connection: those that have arrived are over, and their files no longer watched. */
@@ -188,6 +194,12 @@ export class InFlight implements Watcher {
       if ([...deliveries].some((other) => other.streamed === streamed)) continue;
       this.#files.drop(reader, new Set(streamed && [streamed]));
     }
+  }
+
+  /** Nothing is read from its files any more. */
+  #close(reader: Reader, now: number): void {
+    this.#closed.add(reader, now);
+    this.#files.drop(reader, reader.streamed);
   }
 
   /** Finds the connections of those readers that have asked since theirs were last found. */
@@ -236,10 +248,8 @@ export class InFlight implements Watcher {
 
   /** What the client was sent is over, at `ended` by `performance.now()`. */
   #release(reader: Reader, ended = performance.now()): void {
-    for (const delivery of reader.deliveries) {
-      const outcome = reader.connections.gone ? delivery.gone(ended) : "complete";
-      this.#over(reader, delivery, outcome, ended);
-    }
+    for (const delivery of reader.deliveries) this.#over(reader, delivery, "complete", ended);
+    this.#closed.delete(reader);
     this.#readers.delete(reader.key);
     this.#files.drop(reader, reader.streamed);
   }

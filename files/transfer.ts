@@ -45,6 +45,9 @@ export interface Watcher {
   made(transfer: Transfer, how: Made): void;
 }
 
+/** Before an IPv4 address on an IPv6 socket. */
+const MAPPED = "::ffff:";
+
 /** Nothing has been answered yet. */
 const NOTHING: Plan = { status: 0, fields: {}, content: { kind: "none" } };
 
@@ -67,8 +70,8 @@ export class Transfer implements Approach {
   beingMade = false;
   /**
    * Bytes of the body that the client's kernel has acknowledged, as of the last look, and at
-   * most `owed`. Of a transfer that didn't complete: at least so many. Undefined: not known,
-   * since there was no look yet or several answers share the connection.
+   * most `owed`. Of a transfer that didn't complete: at least so many. Undefined while it goes
+   * on and isn't known, since there was no look yet or several answers share the connection.
    */
   acknowledged: number | undefined;
   /** Where a streamed transfer goes, once the kernel was asked. */
@@ -115,9 +118,13 @@ export class Transfer implements Approach {
     return this.#peer;
   }
 
-  /** The address that the connection comes from; empty when it was gone before anybody asked. */
+  /**
+   * The address that the connection comes from: for IPv4 with dots, also on an IPv6 socket.
+   * Empty when it was gone before anybody asked.
+   */
   get connection(): string {
-    return this.peer?.address ?? "";
+    const address = this.peer?.address ?? "";
+    return address.startsWith(MAPPED) ? address.slice(MAPPED.length) : address;
   }
 
   /** The client's address: that of the connection, or what a trusted proxy says. */

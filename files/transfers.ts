@@ -63,7 +63,7 @@ export class Transfers implements Iterable<Transfer> {
     if (!this.#running.delete(transfer)) return;
     transfer.outcome = outcome;
     transfer.duration = Math.max(transfer.firstByte, now - transfer.began);
-    if (outcome === "complete") transfer.acknowledged = transfer.owed;
+    transfer.acknowledged = outcome === "complete" ? transfer.owed : (transfer.acknowledged ?? 0);
     for (const observer of this.#observers) observer.ended(transfer);
   }
 
