@@ -36,6 +36,7 @@ import { type CommandLine, handOver, type Options, parseCommandLine } from "./se
 import { reloads } from "./service/reload.ts";
 import { Reloader } from "./service/reloader.ts";
 import { checkCertificate, openPort, watchCertificate } from "./service/renewable.ts";
+import { keepRequestLog } from "./service/request-log.ts";
 import { answerRoute, healthRoutes, Routes } from "./service/routes.ts";
 import { serviceManager } from "./service/service-manager.ts";
 import { type Listener, stopOnSignals } from "./service/shutdown.ts";
@@ -318,8 +319,11 @@ function startWorker(root: Root, options: Options): void {
   const lastCalls = { called: false, draining: false };
   const gate = openGate(options, () => {}, new RemoteBegun(line));
   const { server, site } = open(root, options, log, new RemoteDesk(line), gate, lastCalls);
+  const { transfers } = site;
+  const requestLog = keepRequestLog(transfers, options, true);
   limitConnections(options.port, options, log);
-  obeySupervisor(server, lastCalls, line, options.grace, activityOf(site.transfers));
+  const serving = { server, transfers, requestLog };
+  obeySupervisor(serving, lastCalls, line, options.grace, activityOf(transfers));
 }
 
 /** Does everything in this process. Returns the port. */
@@ -333,11 +337,13 @@ async function startAlone(
   const reserved = options.tlsCert === undefined ? options.port : await reservePort(options);
   const { server, site } = openAlone(root, { ...options, port: reserved }, log, tell);
   const port = server.port ?? options.port;
+  const { transfers } = site;
+  const requestLog = keepRequestLog(transfers, options, false);
   limitConnections(port, options, log);
-  stopOnSignals(server, site.lastCalls, options.grace, tell);
+  stopOnSignals({ server, transfers, requestLog }, site.lastCalls, options.grace, tell);
   watchCertificate(options, log, tell, server);
   onHangup(() => reloader.next()?.apply());
-  const activity = activityOf(site.transfers);
+  const activity = activityOf(transfers);
   serviceManager.watch(async () => activity());
   return port;
 }
@@ -421,7 +427,7 @@ function open(
   const leaving = lastCalls ?? { called: false, draining: false };
   const site: Site = {
     ...{ root, prefix, swarm, gate, log, transfers },
-    inFlight: new InFlight(() => server.port ?? 0, log, transfers),
+    inFlight: new InFlight(() => port, log, transfers),
     routes: new Routes(healthRoutes(leaving)),
     lastCalls: leaving,
     mostAnswers: options.http2 ? mostConnections(options.maxConnections) : undefined,
@@ -434,6 +440,8 @@ function open(
     error: (error) => respondUnasked(explainFailure(site, error, "GET", "")),
   };
   const server = openPort(options, handlers, lastCalls !== undefined);
+  // A server that stops forgets its port, while responses are still in flight.
+  const { port = 0 } = server;
   return { server, site };
 }
 

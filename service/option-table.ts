@@ -11,6 +11,7 @@ import {
   readDirectory,
   readGrace,
   readHost,
+  readLogFormat,
   readMirror,
   readNetwork,
   readOrigin,
@@ -94,6 +95,12 @@ const PROCESS = {
     reload: "now",
   }),
   quiet: toggle("quiet", false, "print errors only", { reload: "now" }),
+  /** Undefined: combined, or off when `quiet`. */
+  log: maybe("log", "FORMAT", readLogFormat, "a line for each request on stdout", {
+    choices: ["combined", "json", "off"],
+    unset: "combined; off with --quiet",
+    reload: "workers",
+  }),
 };
 
 /** Who may read; without any of these, anyone. */

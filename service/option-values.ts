@@ -2,6 +2,7 @@
 
 import type { SymlinkPolicy } from "../files/locate.ts";
 import { type Network, parseNetwork } from "../http/address.ts";
+import type { LogFormat } from "./log-line.ts";
 
 /** A mistake in an option; the message is one line for the operator. */
 export class Mistake extends Error {
@@ -94,6 +95,14 @@ export function readSymlinks(text: string): SymlinkPolicy {
   const policy = POLICIES.find((one) => one === text);
   if (policy === undefined) throw unusable("symlinks", text, "inside, all or none");
   return policy;
+}
+
+const LOG_FORMATS: readonly (LogFormat | "off")[] = ["combined", "json", "off"];
+
+export function readLogFormat(text: string): LogFormat | "off" {
+  const format = LOG_FORMATS.find((one) => one === text);
+  if (format === undefined) throw unusable("log", text, "combined, json or off");
+  return format;
 }
 
 /** Puts a slash on both ends. Takes only characters that no client writes in two ways (RFC 3986 §2.3). */

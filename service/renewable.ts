@@ -118,7 +118,7 @@ export class RenewableListener implements Listener {
     excludeListener(0, 2, this.port);
     old.reload({ ...this.#handlers, fetch: (...asked) => this.#answerLast(...asked) });
     await takeLastCalls();
-    void drain(old).then(() => this.#leaving.delete(old));
+    void drain({ server: old }).then(() => this.#leaving.delete(old));
     excludeNoListener(this.port);
     return true;
   }

@@ -1,5 +1,6 @@
 /** SIGTERM and SIGINT: accept no more connections, finish the responses in flight, end. */
 
+import type { Transfers } from "../files/transfers.ts";
 import { INTERRUPTED } from "../os/exit-code.ts";
 import type { Log } from "./log.ts";
 import { reloads } from "./reload.ts";
@@ -17,22 +18,39 @@ export interface Listener {
 /** Milliseconds between two looks at the number of responses in flight. */
 const LOOK_EVERY = 50;
 
+/** What a process that ends has still to do. */
+export interface Serving {
+  readonly server: Listener;
+  /** Undefined for a listener that another has replaced. */
+  readonly transfers?: Transfers;
+  /** Undefined: requests aren't logged. */
+  readonly requestLog?: { written(): Promise<void> } | undefined;
+}
+
+/** How many responses aren't made yet, or haven't arrived at their clients. */
+export function inFlight({ server, transfers }: Serving): number {
+  return Math.max(server.pendingRequests, transfers?.size ?? 0);
+}
+
 /**
- * Stops accepting, and resolves when no response is in flight any more. The runtime's
- * own stop waits for connections, and so for a client that sent half a request. Over TLS a
- * response is over for the runtime when it is encrypted, so the connections must come to
- * rest, too: at two looks, since the runtime sends what is left between them.
+ * Stops accepting, and resolves when no response is in flight any more and each has its line
+ * in the log. The runtime's own stop waits for connections, and so for a client that sent
+ * half a request. Over TLS a response is over for the runtime when it is encrypted, so the
+ * connections must come to rest, too: at two looks, since the runtime sends what is left
+ * between them.
  */
-export function drain(server: Listener): Promise<void> {
+export function drain(serving: Serving): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
+  const { server, requestLog } = serving;
   let atRest = 0;
-  const looks = setInterval(() => {
-    const isBusy = server.pendingRequests > 0 || server.isSending === true;
+  const look = () => {
+    const isBusy = inFlight(serving) > 0 || server.isSending === true;
     atRest = isBusy ? 0 : atRest + 1;
     if (atRest === (server.isSending === undefined ? 1 : 2)) resolve();
-  }, LOOK_EVERY);
-  void server.stop().then(resolve);
-  return promise.finally(() => clearInterval(looks));
+  };
+  const looks = setInterval(look, LOOK_EVERY);
+  void server.stop().then(look);
+  return promise.finally(() => clearInterval(looks)).then(() => requestLog?.written());
 }
 
 /**
@@ -80,7 +98,7 @@ export class Signals {
  * so many seconds. A second signal ends it at once.
  */
 export function stopOnSignals(
-  server: Listener,
+  serving: Serving,
   leaving: { draining: boolean },
   seconds: number,
   log: Log,
@@ -94,12 +112,12 @@ export function stopOnSignals(
     if (signal === "echo") return;
     leaving.draining = true;
     serviceManager.stopping();
-    log(`stopping; ${server.pendingRequests} in flight`);
+    log(`stopping; ${inFlight(serving)} in flight`);
     const late = setTimeout(() => {
-      log(`still ${server.pendingRequests} in flight after ${grace} s`);
+      log(`still ${inFlight(serving)} in flight after ${grace} s`);
       process.exit(0);
     }, grace * 1000);
-    await drain(server);
+    await drain(serving);
     clearTimeout(late);
     process.exit(0);
   }

@@ -20,7 +20,7 @@ import { Asker, NoAnswer, type ToAnswerer, type ToAsker, type Topics } from "../
 import { excludeListener, excludeNoListener } from "../os/listeners.ts";
 import type { Activity } from "./activity.ts";
 import { type Options, takeOver } from "./options.ts";
-import { drain, type Listener, takeLastCalls } from "./shutdown.ts";
+import { drain, type Serving, takeLastCalls } from "./shutdown.ts";
 
 /** The environment variable of a worker; its value is the options, with the port to share. */
 export const WORKER = "RANGESRV_WORKER";
@@ -67,7 +67,7 @@ export interface LastCalls {
  * so, when the supervisor is gone, and on SIGTERM or SIGINT. Only the first of these counts.
  */
 export function obeySupervisor<T extends Topics>(
-  server: Listener,
+  serving: Serving,
   lastCalls: LastCalls,
   line: Asker<T>,
   grace: number,
@@ -77,7 +77,7 @@ export function obeySupervisor<T extends Topics>(
     if (lastCalls.draining) return;
     lastCalls.draining = true;
     setTimeout(() => process.exit(0), grace * 1000);
-    const drained = drain(server);
+    const drained = drain(serving);
     tell({ kind: "closed" });
     await drained;
     process.exit(0);

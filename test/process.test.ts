@@ -91,6 +91,7 @@ const MISTAKES: [string[], string][] = [
   [["--max-connections", "all", ROOT], `Cannot use max connections "all": ${CONNECTIONS}`],
   [["--max-connections", "1048577", ROOT], `Cannot use max connections "1048577": ${CONNECTIONS}`],
   [["--symlinks", "some", ROOT], `Cannot use symlinks "some": ${POLICY}`],
+  [["--log", "xml", ROOT], `Cannot use log "xml": not combined, json or off${SEE}`],
   [["--symlinks", "All", ROOT], `Cannot use symlinks "All": ${POLICY}`],
   [["--prefix", "", ROOT], `Cannot use prefix "": ${PREFIX}`],
   [["--prefix", "a b", ROOT], `Cannot use prefix "a b": ${PREFIX}`],

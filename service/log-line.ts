@@ -1,0 +1,233 @@
+/**
+ * One line of the request log, pure. Everything that a client sent is escaped and cut: a
+ * line is ASCII, and at most 4 KiB long, which a pipe takes whole.
+ *
+ *     combined  CLIENT - - [TIME] "METHOD TARGET HTTP/1.1" STATUS SENT "REFERER" "AGENT" "RANGE" OWED SECONDS OUTCOME
+ *     json      {"time":…,"client":…,"method":…,"path":…,"range":…,"kind":…,"status":…,"sent":…,
+ *               "owed":…,"seconds":…,"first_byte":…,"outcome":…,"referer":…,"agent":…}
+ *
+ * Combined Log Format as Apache and nginx write it, with four fields behind it. The runtime
+ * doesn't tell the version of HTTP, so that is always 1.1.
+ */
+
+import { targetOf, type Transfer } from "../files/transfer.ts";
+import { redact } from "../http/redact.ts";
+
+export type LogFormat = "combined" | "json";
+
+/** What a line says of a transfer that has ended. */
+export type Logged = Pick<
+  Transfer,
+  | "now"
+  | "client"
+  | "range"
+  | "kind"
+  | "status"
+  | "owed"
+  | "acknowledged"
+  | "firstByte"
+  | "duration"
+  | "outcome"
+  | "fields"
+> & { readonly request: Pick<Request, "method" | "url"> };
+
+/** Characters of an escaped text; together they leave room for the rest of a line of 4 KiB. */
+const LONGEST = { method: 32, target: 2048, referer: 512, agent: 512, range: 256 };
+
+/** Texts whose escaped form is remembered, and characters of the longest one. */
+const MOST_KNOWN = 512;
+const LONGEST_KNOWN = 512;
+
+/**
+ * The same ASCII text. The engine keeps a joined text as a tree of its parts, which it would
+ * walk for every line that this is joined into.
+ */
+function inOnePiece(text: string): string {
+  return Buffer.from(text, "latin1").toString("latin1");
+}
+
+/** Remembers what is made of texts: clients send the same ones again and again. */
+class Known {
+  readonly #make: (text: string) => string;
+  readonly #known = new Map<string, string>();
+
+  constructor(make: (text: string) => string) {
+    this.#make = make;
+  }
+
+  get(text: string): string {
+    const known = this.#known.get(text);
+    if (known !== undefined) return known;
+    const made = inOnePiece(this.#make(text));
+    if (text.length > LONGEST_KNOWN) return made;
+    if (this.#known.size >= MOST_KNOWN) this.#known.clear();
+    this.#known.set(text, made);
+    return made;
+  }
+}
+
+/** Remembers what was made of the latest two texts. */
+class Latest {
+  readonly #make: (one: string, other: string) => string;
+  #one = "";
+  #other = "";
+  #made: string;
+
+  constructor(make: (one: string, other: string) => string) {
+    this.#make = make;
+    this.#made = inOnePiece(make("", ""));
+  }
+
+  get(one: string, other: string): string {
+    if (one === this.#one && other === this.#other) return this.#made;
+    this.#one = one;
+    this.#other = other;
+    return (this.#made = inOnePiece(this.#make(one, other)));
+  }
+}
+
+export type Formatter = (logged: Logged) => string;
+
+/** Makes lines in a format. A line is joined of few texts, since that is most of its cost. */
+export function formatterOf(format: LogFormat): Formatter {
+  return format === "json" ? jsonFormatter() : combinedFormatter();
+}
+
+function combinedFormatter(): Formatter {
+  const clock = new Clock(combinedTime);
+  const heads = new Latest((client, time) => `${client || "-"} - - [${time}] "`);
+  const targets = new Known(
+    (url) => ` ${quotable(redact(targetOf(url)), LONGEST.target)} HTTP/1.1" `,
+  );
+  const referers = new Known((text) => quotable(redact(text), LONGEST.referer));
+  const agents = new Known((text) => quotable(text, LONGEST.agent));
+  const senders = new Latest((referer, agent) => {
+    return ` "${referers.get(referer) || "-"}" "${agents.get(agent) || "-"}" `;
+  });
+  return (logged) => {
+    const { client, request, status, owed, acknowledged, fields, range } = logged;
+    const { method, url } = request;
+    return (
+      heads.get(client, clock.at(logged.now)) +
+      (METHODS.has(method) ? method : quotable(method, LONGEST.method)) +
+      targets.get(url) +
+      (STATUSES[status] ?? `${status} `) +
+      (acknowledged ?? "-") +
+      senders.get(fields.get("referer") ?? "", fields.get("user-agent") ?? "") +
+      (range === null ? '"-" ' : `"${quotable(range, LONGEST.range)}" `) +
+      owed +
+      combinedEnd(logged)
+    );
+  };
+}
+
+const METHODS = new Set(["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE"]);
+const STATUSES = Array.from({ length: 600 }, (_, status) => inOnePiece(`${status} `));
+const THOUSANDTHS = Array.from({ length: 1000 }, (_, n) => String(n).padStart(3, "0"));
+/** The end of a line about what was complete after so many milliseconds. */
+const SOON = THOUSANDTHS.map((thousandth) => inOnePiece(` 0.${thousandth} complete\n`));
+
+function combinedEnd({ duration, outcome }: Logged): string {
+  if (outcome === "complete" && duration < 999) return SOON[Math.round(duration)] ?? "";
+  return ` ${seconds(duration)} ${outcome === "timed out" ? "timed-out" : outcome}\n`;
+}
+
+function jsonFormatter(): Formatter {
+  const clock = new Clock((second) => `{"time":"${rfc3339Second(second)}.`);
+  const clients = new Latest((client, method) => {
+    const one = client === "" ? "" : `,"client":"${client}"`;
+    return `Z"${one},"method":${jsonText(method, LONGEST.method)}`;
+  });
+  const targets = new Known((url) => `,"path":${jsonText(redact(targetOf(url)), LONGEST.target)}`);
+  const referers = new Known((text) => jsonText(redact(text), LONGEST.referer));
+  const agents = new Known((text) => jsonText(text, LONGEST.agent));
+  const ends = new Latest((referer, agent) => {
+    const one = referer === "" ? "" : `,"referer":${referers.get(referer)}`;
+    return `${one}${agent === "" ? "" : `,"agent":${agents.get(agent)}`}}\n`;
+  });
+  return (logged) => {
+    const { now, client, request, status, owed, acknowledged, fields, range } = logged;
+    const { method, url } = request;
+    return (
+      clock.at(now) +
+      THOUSANDTHS[now % 1000] +
+      clients.get(client, method) +
+      targets.get(url) +
+      (range === null ? "" : `,"range":${jsonText(range, LONGEST.range)}`) +
+      `,"kind":"${logged.kind}","status":${status}` +
+      (acknowledged === undefined ? "" : `,"sent":${acknowledged}`) +
+      `,"owed":${owed},"seconds":${seconds(logged.duration)}` +
+      `,"first_byte":${seconds(logged.firstByte)},"outcome":"${logged.outcome}"` +
+      ends.get(fields.get("referer") ?? "", fields.get("user-agent") ?? "")
+    );
+  };
+}
+
+/** Milliseconds as seconds with three digits. */
+function seconds(milliseconds: number): string {
+  const whole = Math.max(0, Math.round(milliseconds));
+  return `${Math.floor(whole / 1000)}.${THOUSANDTHS[whole % 1000]}`;
+}
+
+/** The text of a second, made once. */
+class Clock {
+  #second = -1;
+  #text = "";
+
+  constructor(readonly format: (second: number) => string) {}
+
+  at(now: number): string {
+    const second = Math.floor(now / 1000);
+    if (second === this.#second) return this.#text;
+    this.#second = second;
+    return (this.#text = inOnePiece(this.format(second)));
+  }
+}
+
+function rfc3339Second(second: number): string {
+  return new Date(second * 1000).toISOString().slice(0, 19);
+}
+
+/** `24/Nov/2026:15:10:21 +0000` */
+function combinedTime(second: number): string {
+  const [, day, month, year, time] = new Date(second * 1000).toUTCString().split(" ");
+  return `${day}/${month}/${year}:${time} +0000`;
+}
+
+/** What can't stand between quotes as it is. */
+const UNQUOTABLE = /[^ !#-[\]-~]/u;
+const ALL_UNQUOTABLE = new RegExp(UNQUOTABLE, "gu");
+const ESCAPED_START = /\\(?:x[0-9A-F]?)?$/;
+
+/** As nginx escapes: `"` gives `\x22`, é gives its UTF-8 bytes `\xC3\xA9`. Cut to `longest` characters. */
+export function quotable(text: string, longest: number): string {
+  if (text.length <= longest && !UNQUOTABLE.test(text)) return text;
+  const escaped = text.slice(0, longest).replace(ALL_UNQUOTABLE, hexBytes);
+  const isCut = text.length > longest || escaped.length > longest;
+  return isCut ? `${escaped.slice(0, longest - 3).replace(ESCAPED_START, "")}...` : escaped;
+}
+
+function hexBytes(character: string): string {
+  return [...Buffer.from(character)]
+    .map((byte) => `\\x${byte.toString(16).toUpperCase().padStart(2, "0")}`)
+    .join("");
+}
+
+const NOT_ASCII = /[^ -~]/g;
+/** One character of a string of JSON, escaped or not. */
+const JSON_CHARACTER = /\\u[0-9a-f]{4}|\\.|[^\\]/g;
+
+/** A string of JSON in ASCII, its content cut to `longest` characters. */
+export function jsonText(text: string, longest: number): string {
+  if (text.length <= longest && !UNQUOTABLE.test(text)) return `"${text}"`;
+  const escaped = JSON.stringify(text.slice(0, longest))
+    .slice(1, -1)
+    .replace(NOT_ASCII, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  if (text.length <= longest && escaped.length <= longest) return `"${escaped}"`;
+  let kept = "";
+  for (const [character] of escaped.matchAll(JSON_CHARACTER)) {
+    if (kept.length + character.length > longest - 3) break;
+    kept += character;
+  }
+  return `"${kept}..."`;
+}
