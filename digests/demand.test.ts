@@ -22,6 +22,7 @@ function start() {
   const demand = new Demand({
     hasher: {
       wait: 0,
+      bytesRead: 0,
       async hash({ path }, options) {
         const { promise, resolve } = Promise.withResolvers<Answer>();
         const what = `${path} ${options.urgent ? "urgent" : "background"}`;

@@ -7,7 +7,15 @@
 import { thisProgram } from "../os/child-process.ts";
 import { Asker, NoAnswer, type ToAnswerer, type ToAsker } from "../os/line.ts";
 import { hasherEnvironment } from "./hasher-main.ts";
-import type { Answer, Found, Hasher, HasherTopics, HashRequest, Tree } from "./hasher-questions.ts";
+import type {
+  Answer,
+  BytesRead,
+  Found,
+  Hasher,
+  HasherTopics,
+  HashRequest,
+  Tree,
+} from "./hasher-questions.ts";
 import type { Digested, Job, Place } from "./job.ts";
 
 /** Milliseconds without a question after which the process is ended. */
@@ -50,6 +58,7 @@ export class HasherChild implements Hasher {
   #watchdog: ReturnType<typeof setInterval> | undefined;
   /** Times that the watchdog ran since the last message. */
   #silent = 0;
+  bytesRead = 0;
 
   constructor(options: HasherOptions) {
     this.#options = options;
@@ -134,8 +143,9 @@ export class HasherChild implements Hasher {
         env: hasherEnvironment(directory),
         stdio: ["ignore", "ignore", "inherit"],
         serialization: "advanced",
-        ipc: (message: ToAsker) => {
-          if (this.#child === child) this.#hear(message);
+        ipc: (message: ToAsker | BytesRead) => {
+          if (message.kind === "read") this.bytesRead += message.bytes;
+          else if (this.#child === child) this.#hear(message);
         },
         onExit: (_, exitCode, signalCode) => {
           this.#stuck.delete(child);

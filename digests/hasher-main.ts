@@ -10,7 +10,7 @@ import { environmentFor, startedAs } from "../os/child-process.ts";
 import { errorCode } from "../os/error-code.ts";
 import { type AnswerContext, Answerer, type ToAnswerer, type ToAsker } from "../os/line.ts";
 import { crawl, type InfoHashOf } from "./crawl.ts";
-import type { Answer, HasherTopics, Tree } from "./hasher-questions.ts";
+import type { Answer, BytesRead, HasherTopics, Tree } from "./hasher-questions.ts";
 import type { Job } from "./job.ts";
 import { HashQueue } from "./queue.ts";
 import { DigestStore } from "./store.ts";
@@ -41,7 +41,7 @@ export async function runHasher(options: {
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => {});
   const { infoHashOf, log } = options;
   const store = new DigestStore({ log, directory: process.env[HASHER] || undefined });
-  const queue = new HashQueue({ store });
+  const queue = new HashQueue({ store, counted: tellBytesRead });
   const answerer = new Answerer<HasherTopics>(
     {
       hash: ({ job, urgent }, exchange) => queue.hash(job, urgent, exchange),
@@ -96,7 +96,21 @@ async function crawlTree(
   return (await crawl(root, store, options)).summary;
 }
 
-function send(message: ToAsker): void {
+/** Milliseconds between two messages about what was read. */
+const TELL_EVERY = 250;
+let untold = 0;
+
+function tellBytesRead(bytes: number): void {
+  if (untold === 0 && bytes > 0) {
+    setTimeout(() => {
+      send({ kind: "read", bytes: untold });
+      untold = 0;
+    }, TELL_EVERY);
+  }
+  untold += bytes;
+}
+
+function send(message: ToAsker | BytesRead): void {
   if (process.connected) process.send?.(message);
 }
 

@@ -37,6 +37,12 @@ export type HasherTopics = {
   };
 };
 
+/** How many bytes were read for digests since the last such message: to the parent, unasked. */
+export interface BytesRead {
+  readonly kind: "read";
+  readonly bytes: number;
+}
+
 /** A directory that is served, and which of its files are. */
 export interface Tree {
   readonly directory: string;
@@ -72,6 +78,8 @@ export interface HashRequest {
 export interface Hasher extends Disposable {
   /** Milliseconds until it can be asked; 0 is now. */
   readonly wait: number;
+  /** Bytes that were read for digests, by all processes that this one started. */
+  readonly bytesRead: number;
   hash(job: Job, request: HashRequest): Promise<Answer>;
   find(infoHash: Uint8Array): Promise<Found>;
   /** Undefined when the store has none, and when the hasher was lost. */

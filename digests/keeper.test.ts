@@ -229,6 +229,7 @@ test("A log that is written every four seconds is read twice, and then when it i
   using keeper = new DigestKeeper({
     hasher: {
       wait: 0,
+      bytesRead: 0,
       hash() {
         read.push(seconds - 1e9);
         return Promise.resolve({ kind: "changed" });

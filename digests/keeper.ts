@@ -63,6 +63,8 @@ export class DigestKeeper implements Disposable {
   readonly #now: () => number;
   /** Questions to the store that wait for their answer. */
   #looks = 0;
+  /** How many questions for digests were answered from memory, from the store, and not at once. */
+  readonly lookups = { memory: 0, store: 0, none: 0 };
 
   constructor(options: KeeperOptions) {
     this.#hasher = options.hasher;
@@ -75,6 +77,12 @@ export class DigestKeeper implements Disposable {
     this.#demand = new Demand({ hasher: options.hasher, tell: options.tell, ended });
   }
 
+  /** What was asked and done since the start, and what is to be done. */
+  get figures() {
+    const { bytesRead } = this.#hasher;
+    return { lookups: this.lookups, bytesRead, waiting: this.#demand.files };
+  }
+
   /** From memory. */
   known(file: Identity): Digests | undefined {
     return this.#memory.findFile(file);
@@ -82,11 +90,15 @@ export class DigestKeeper implements Disposable {
 
   /** From the store. The file is not read, and without a state directory no hasher is started. */
   async look(file: Identity): Promise<Digests | undefined> {
-    if (!this.#isKept || this.#hasher.wait > 0 || this.#looks >= this.#backlog) return undefined;
+    if (!this.#isKept || this.#hasher.wait > 0 || this.#looks >= this.#backlog) {
+      this.lookups.none += 1;
+      return undefined;
+    }
     const job = fileJob(file);
     this.#looks += 1;
     const digested = await this.#hasher.look(job);
     this.#looks -= 1;
+    this.lookups[digested?.kind === "file" ? "store" : "none"] += 1;
     if (digested?.kind !== "file") return undefined;
     this.#memory.keep(job, digested);
     return digested.digests;
@@ -146,6 +158,7 @@ export class DigestKeeper implements Disposable {
   async #obtain(job: Job, client: string | undefined): Promise<Digested | Unobtained> {
     const now = this.#now();
     const learned = this.#learned(job, now);
+    this.lookups[learned === undefined ? "none" : "memory"] += 1;
     if (learned !== undefined) return learned;
     if (isTooLarge(job)) return { kind: "too-large" };
     if (!job.files.every((file) => isSettled(file, now))) return pending(0, SETTLING);

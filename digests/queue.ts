@@ -33,6 +33,8 @@ export interface QueueOptions {
   readonly read?: (job: Job) => Reading;
   /** Awaited after each chunk: the process takes messages meanwhile. */
   readonly rest?: () => Promise<void>;
+  /** Called with the bytes of each chunk that was read. */
+  readonly counted?: (bytes: number) => void;
   /** Milliseconds. */
   readonly now?: () => number;
 }
@@ -84,6 +86,7 @@ export class HashQueue {
   readonly #store: QueueOptions["store"];
   readonly #read: (job: Job) => Reading;
   readonly #rest: () => Promise<void>;
+  readonly #counted: (bytes: number) => void;
   readonly #now: () => number;
   /** By key, in the order of their first questions. */
   readonly #jobs = new Map<string, QueuedJob>();
@@ -97,10 +100,11 @@ export class HashQueue {
   /** Bytes a second, the mean of the last slices. */
   #rate: number | undefined;
 
-  constructor({ store, read, rest, now }: QueueOptions) {
+  constructor({ store, read, rest, counted, now }: QueueOptions) {
     this.#store = store;
     this.#read = read ?? ((job) => new Hashing(job));
     this.#rest = rest ?? (() => new Promise(setImmediate));
+    this.#counted = counted ?? (() => {});
     this.#now = now ?? (() => performance.now());
   }
 
@@ -168,7 +172,9 @@ export class HashQueue {
     const [first, began] = [reading.done, this.#now()];
     this.#isInterrupted = false;
     while (reading.done < first + SLICE && !this.#isInterrupted) {
+      const before = reading.done;
       const outcome = reading.advance();
+      this.#counted(reading.done - before);
       if (outcome?.kind === "digested") {
         this.#store.keep(queued.job, outcome.digested, queued.keeping);
       }

@@ -118,7 +118,15 @@ test("While too many folders wait for their walk, the torrent of a folder is una
   const place = { key: new Uint8Array(32), segments: ["v1"] };
   const never = () => Promise.reject(new Error("This isn't asked here"));
   const hasher = {
-    ...{ wait: 0, hash: never, look: never, name: never, crawl: never, [Symbol.dispose]() {} },
+    ...{
+      wait: 0,
+      bytesRead: 0,
+      hash: never,
+      look: never,
+      name: never,
+      crawl: never,
+      [Symbol.dispose]() {},
+    },
     find: () => Promise.resolve({ kind: "place", place } as const),
   };
   const catalogue = new Catalogue(root, new DigestKeeper({ hasher, kept: true, tell() {} }));

@@ -26,6 +26,7 @@ import {
   refuseFolder,
 } from "./documents/document.ts";
 import { JobCache } from "./job-cache.ts";
+import { OriginCounts } from "./origin-counts.ts";
 import { OwnAddresses } from "./own-addresses.ts";
 import { Guests } from "./seeder/guests.ts";
 import { Seeder } from "./seeder/seeder.ts";
@@ -109,6 +110,7 @@ export class Origin implements SwarmDesk, Disposable {
   readonly #own = new OwnAddresses();
   /** The peers that the seeder serves; undefined: all. */
   readonly #guests: Guests | undefined;
+  readonly #counts = new OriginCounts();
   #seedPort: number | undefined;
   /** Announces the seeder at another tracker. */
   #announcer: Announcer | undefined;
@@ -149,10 +151,14 @@ export class Origin implements SwarmDesk, Disposable {
   }
 
   digestsOf(file: Identity, need: Need): Digests | undefined | Promise<Digests | undefined> {
+    const { lookups } = this.#keeper;
     const known = this.#keeper.known(file);
+    if (known === undefined && need === "kept" && !this.#options.hash) {
+      return this.#keeper.look(file);
+    }
+    lookups[known === undefined ? "none" : "memory"] += 1;
     if (known !== undefined) return known;
     if (need === "computed" || this.#options.hash) this.#keeper.begin(file);
-    else if (need === "kept") return this.#keeper.look(file);
     return undefined;
   }
 
@@ -182,6 +188,7 @@ export class Origin implements SwarmDesk, Disposable {
       const size = outcome.kind === "document" ? outcome.document.bytes.length : 0;
       this.#documents.keep(name, named.job, made, size);
     }
+    if (made.outcome.kind === "document") this.#counts.documents[kind] += 1;
     if (made.infoHash !== undefined) this.#announcer?.keep(made.infoHash, Date.now());
     return made.outcome;
   }
@@ -196,6 +203,7 @@ export class Origin implements SwarmDesk, Disposable {
         // A proxy's address is not that of the peer.
         if (!request.forwarded) this.#invite(announce.infoHash, { ...announce, address }, true);
       },
+      counted: this.#counts.announced,
     };
     const seeder = this.#endpoint(request.client, host);
     return await answerTracker(this.#tracker, policy, request, Date.now(), seeder);
@@ -207,6 +215,27 @@ export class Origin implements SwarmDesk, Disposable {
     const admitted = hasCredentials === true || gate.admitsPeer(query, infoHash, client, now);
     if (admitted) this.#guests?.welcome(infoHash, client, now);
     return admitted;
+  }
+
+  /** What was done since the start, and what there is now. */
+  get figures() {
+    return {
+      digests: this.#keeper.figures,
+      counts: this.#counts,
+      tracker: this.#tracker.figures,
+      seeder: this.#seeder?.figures,
+    };
+  }
+
+  /** What a client counts by: an IPv4 address or an IPv6 network of 64 bits. */
+  sourceOf(client: string): string | undefined {
+    return sourceName(client);
+  }
+
+  /** Whether a peer of the tracker has the address of a client. */
+  isPeer(client: string): boolean {
+    const address = parseAddress(client);
+    return address !== undefined && this.#tracker.hasPeerAt(address);
   }
 
   [Symbol.dispose](): void {

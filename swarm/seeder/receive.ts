@@ -8,6 +8,7 @@ import type { Torrent } from "../bittorrent/torrent.ts";
 import type { Connection } from "./connection.ts";
 import { OUR_METADATA_ID, parseMetadataId, parseMetadataRequest } from "./metadata.ts";
 import type { Seeding } from "./seeding.ts";
+import type { SeedTotals } from "./totals.ts";
 import {
   BLOCK,
   type Block,
@@ -21,6 +22,7 @@ import {
 export interface Receiving {
   readonly seeding: Seeding;
   readonly torrent: Torrent;
+  readonly totals: SeedTotals;
   readonly now: number;
 }
 
@@ -65,22 +67,26 @@ export function receive(
 }
 
 function receiveRequest(
-  { seeding, torrent }: Receiving,
+  { seeding, torrent, totals }: Receiving,
   connection: Connection,
   block: Block,
 ): string | undefined {
   const { length, pieceLength } = torrent;
   const pieceEnd = Math.min(pieceLength, length - block.piece * pieceLength);
   if (block.length === 0 || block.length > BLOCK || block.start + block.length > pieceEnd) {
+    totals.requests.malformed += 1;
     return "a request for no block of the torrent";
   }
   switch (seeding.request(connection.id, block)) {
     case "queued":
+      totals.requests.accepted += 1;
       connection.idleMessages--;
       return undefined;
     case "refused":
+      totals.requests.refused += 1;
       return reject(connection, block) ? undefined : "it doesn't read";
     case "too many":
+      totals.requests.excessive += 1;
       return "too many requests";
   }
 }

@@ -168,6 +168,10 @@ describe("What the seeder sends", () => {
         uploads: [{ name: "sample", peers: 1, bytes: sample.bytes.length, repeated: 0 }],
       },
     ]);
+    const { peers, totals } = seeding.seeder.figures;
+    expect([peers, totals.bytes, totals.requests.accepted > 0]).toEqual([
+      ...[1, sample.bytes.length, true],
+    ]);
   });
 
   test("the bytes of a file that is read from disk first", async () => {

@@ -123,6 +123,11 @@ export class Seeder {
     return { connections: this.#sessions.size, uploads: this.#uploads.stats };
   }
 
+  /** Connections now; what was sent and asked for since the start. */
+  get figures() {
+    return { peers: this.#sessions.size, totals: this.#uploads.totals };
+  }
+
   /** Ends everything. */
   close(): void {
     this.#listener?.stop(true);

@@ -9,6 +9,7 @@ import type { Connection } from "./connection.ts";
 import { encodeExtensionHandshake } from "./metadata.ts";
 import { receive } from "./receive.ts";
 import { Seeding } from "./seeding.ts";
+import type { SeedTotals } from "./totals.ts";
 import { REQUEST_QUEUE } from "./tuning.ts";
 import {
   type Block,
@@ -48,6 +49,7 @@ const FORGOTTEN_AFTER = 600_000;
 
 export class Upload {
   readonly #seed: Seed;
+  readonly #totals: SeedTotals;
   readonly #now: () => number;
   readonly #fail: (reason: unknown) => void;
   readonly #seeding: Seeding;
@@ -57,8 +59,9 @@ export class Upload {
   #leftAt: number;
 
   /** `fail` is called once when bytes can't be read any more. */
-  constructor(seed: Seed, now: () => number, fail: (reason: unknown) => void) {
+  constructor(seed: Seed, totals: SeedTotals, now: () => number, fail: (reason: unknown) => void) {
     this.#seed = seed;
+    this.#totals = totals;
     this.#now = now;
     this.#fail = fail;
     this.#seeding = new Seeding(seed.torrent);
@@ -103,7 +106,8 @@ export class Upload {
   /** Takes a message. Returns why the peer's connection must end, if it must. */
   receive(connection: Connection, message: Handshake | Message | Malformed): string | undefined {
     const { torrent } = this.#seed;
-    return receive({ seeding: this.#seeding, torrent, now: this.#now() }, connection, message);
+    const receiving = { seeding: this.#seeding, torrent, totals: this.#totals, now: this.#now() };
+    return receive(receiving, connection, message);
   }
 
   /** The connection takes bytes again. */
@@ -144,7 +148,7 @@ export class Upload {
     const start = block.piece * this.#seed.torrent.pieceLength + block.start;
     try {
       const read = this.#seed.read(start, start + block.length);
-      if (read instanceof Uint8Array) connection.sayBlock(block, read);
+      if (read instanceof Uint8Array) this.#say(connection, block, read);
       else void this.#sendLater(connection, block, read);
     } catch (error) {
       this.#fail(error);
@@ -156,11 +160,16 @@ export class Upload {
     try {
       const bytes = await read;
       connection.isReading = false;
-      if (!connection.isClosed) connection.sayBlock(block, bytes);
+      if (!connection.isClosed) this.#say(connection, block, bytes);
     } catch (error) {
       this.#fail(error);
     }
     this.pump();
+  }
+
+  #say(connection: Connection, block: Block, bytes: Uint8Array): void {
+    this.#totals.bytes += bytes.length;
+    connection.sayBlock(block, bytes);
   }
 
   /** Whether a peer has every piece and isn't interested. */

@@ -1,5 +1,6 @@
 /** The torrents that peers download, each looked up when its first peer comes. */
 
+import { SeedTotals } from "./totals.ts";
 import { type SeedLookup, Upload } from "./upload.ts";
 
 /** Where torrents are found by info hash (20 bytes). */
@@ -16,6 +17,7 @@ export class Uploads {
   readonly #library: Library;
   readonly #log: (line: string) => void;
   readonly #now: () => number;
+  readonly totals = new SeedTotals();
 
   constructor(library: Library, log: (line: string) => void, now: () => number) {
     this.#library = library;
@@ -45,7 +47,7 @@ export class Uploads {
     try {
       const found = await this.#library.find(infoHash);
       if (found.kind !== "seed") return found.kind;
-      const upload = new Upload(found.seed, this.#now, (reason) =>
+      const upload = new Upload(found.seed, this.totals, this.#now, (reason) =>
         this.#drop(hash, upload, reason),
       );
       this.#uploads.set(hash, upload);

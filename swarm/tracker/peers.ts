@@ -4,6 +4,7 @@
  */
 
 import { type Address, sourceOf } from "../bittorrent/address.ts";
+import { Census } from "./census.ts";
 import { enlarge, NONE, Slots } from "./slots.ts";
 import { equals, type Swarm } from "./swarms.ts";
 
@@ -24,6 +25,8 @@ export interface Peer {
   readonly peerId: Uint8Array;
   /** Bytes that it has yet to receive. */
   readonly left: number;
+  /** Bytes that it says it has received. */
+  readonly downloaded: number;
   readonly lastSeen: number;
   readonly expires: number;
 }
@@ -47,6 +50,7 @@ export class Peers {
   /** Where among the members of its swarm a peer is. */
   #positions = new Uint32Array(0);
   readonly #swarms: Swarm[] = [];
+  readonly census = new Census();
 
   /** `seed` keeps strangers from choosing addresses whose hashes collide. */
   constructor(limits: Limits, seed: number, random: () => number) {
@@ -69,6 +73,16 @@ export class Peers {
       if (equals(this.#address(slot), address)) return slot;
     }
     return NONE;
+  }
+
+  /** Whether a peer of any swarm has that address. */
+  has(address: Address): boolean {
+    const slots = this.#slots;
+    const hash = this.#hashSource(address);
+    for (let slot = slots.first(hash); slot !== NONE; slot = slots.next(slot)) {
+      if (slots.hashOf(slot) === hash && equals(this.#address(slot), address)) return true;
+    }
+    return false;
   }
 
   /** The peer to evict before one at `address` joins `swarm`, or NONE. */
@@ -127,6 +141,8 @@ export class Peers {
     this.#ports[slot] = port;
     this.#left[slot] = 0;
     this.#counted[slot] = 0;
+    this.census.begin(slot);
+    this.census.join("leechers", address);
     this.#swarms[slot] = swarm;
     this.#positions[slot] = swarm.members.push(slot) - 1;
     swarm.highest = Math.max(swarm.highest, swarm.members.length);
@@ -136,13 +152,15 @@ export class Peers {
   /** Notes what a peer announced, and counts its completion, once. */
   update(
     slot: number,
-    said: Pick<Peer, "peerId" | "left" | "lastSeen" | "expires"> & { readonly completed: boolean },
+    said: Omit<Peer, "address" | "port"> & { readonly completed: boolean },
   ): void {
     // With another id it is another peer, whose completion counts anew.
     if (!this.hasId(slot, said.peerId)) {
       this.#left[slot] = 0;
       this.#counted[slot] = 0;
+      this.census.begin(slot);
     }
+    this.census.report(slot, said.downloaded, said.lastSeen - (this.#lastSeen[slot] ?? 0));
     // aria2 that ends with its download never announces "completed".
     const finished = said.completed || (this.#left[slot] !== 0 && said.left === 0);
     if (finished && this.#counted[slot] === 0) {
@@ -159,13 +177,17 @@ export class Peers {
     const seeds = position < swarm.complete;
     if (said.left === 0 && !seeds) this.#swap(swarm, position, swarm.complete++);
     if (said.left !== 0 && seeds) this.#swap(swarm, position, --swarm.complete);
+    if (seeds !== (said.left === 0)) {
+      this.census.leave(seeds ? "seeders" : "leechers", this.#address(slot));
+      this.census.join(seeds ? "leechers" : "seeders", this.#address(slot));
+    }
   }
 
   remove(slot: number): void {
     const swarm = this.swarmOf(slot);
-    if (this.position(slot) < swarm.complete) {
-      this.#swap(swarm, this.position(slot), --swarm.complete);
-    }
+    const seeds = this.position(slot) < swarm.complete;
+    if (seeds) this.#swap(swarm, this.position(slot), --swarm.complete);
+    this.census.leave(seeds ? "seeders" : "leechers", this.#address(slot));
     this.#swap(swarm, this.position(slot), swarm.members.length - 1);
     swarm.members.pop();
     // An array keeps its capacity: many that were long once would take more memory than the peers.
@@ -176,7 +198,7 @@ export class Peers {
     this.#slots.release(slot);
   }
 
-  read(slot: number): Peer {
+  read(slot: number): Omit<Peer, "downloaded"> {
     return {
       address: this.#address(slot),
       port: this.#ports[slot] ?? 0,
@@ -239,6 +261,7 @@ export class Peers {
     this.#ports = enlarge(this.#ports, new Uint16Array(capacity));
     this.#peerIds = enlarge(this.#peerIds, new Uint8Array(20 * capacity));
     this.#left = enlarge(this.#left, new Float64Array(capacity));
+    this.census.grow(capacity);
     this.#lastSeen = enlarge(this.#lastSeen, new Uint32Array(capacity));
     this.#expires = enlarge(this.#expires, new Uint32Array(capacity));
     this.#counted = enlarge(this.#counted, new Uint8Array(capacity));

@@ -2,7 +2,13 @@
 
 import { describe, expect, test } from "bun:test";
 import { parseAddress } from "../bittorrent/address.ts";
-import { answerTracker, type Knowledge, parseTrackerUrl, type TrackerRequest } from "./route.ts";
+import {
+  type Announced,
+  answerTracker,
+  type Knowledge,
+  parseTrackerUrl,
+  type TrackerRequest,
+} from "./route.ts";
 import { Tracker } from "./tracker.ts";
 
 const KNOWN = "k".repeat(20);
@@ -167,4 +173,31 @@ describe("answerTracker", () => {
     );
     expect(tracker.size).toBe(0);
   });
+});
+
+test("What becomes of each announce is counted, and of no scrape", async () => {
+  const announce = (hash: string) =>
+    `info_hash=${hash}&peer_id=${"p".repeat(20)}&port=1&uploaded=0&downloaded=0&left=1`;
+  const counted: Announced[] = [];
+  const policy = { knows, open: false, counted: (announced: Announced) => counted.push(announced) };
+  const asked: [TrackerRequest["kind"], string, string][] = [
+    ["announce", announce(KNOWN), "10.0.0.1"],
+    ["announce", `${announce(KNOWN)}&event=completed`, "2001:db8::1"],
+    ["announce", `${announce(UNKNOWN)}&event=started`, "10.0.0.1"],
+    ["announce", `${announce(UNSURE)}&event=stopped`, "10.0.0.1"],
+    ["announce", announce("short"), "2001:db8::1"],
+    ["announce", announce(KNOWN), ""],
+    ["scrape", `info_hash=${KNOWN}`, "10.0.0.1"],
+  ];
+  for (const [kind, query, client] of asked) {
+    await answerTracker(new Tracker(), policy, { kind, query, client }, 0);
+  }
+  expect(counted.map(({ event, family, result }) => `${event} ${family} ${result}`)).toEqual([
+    "none ipv4 accepted",
+    "completed ipv6 accepted",
+    "started ipv4 unregistered",
+    "stopped ipv4 unavailable",
+    "none ipv6 malformed",
+    "none ipv4 malformed",
+  ]);
 });

@@ -3,9 +3,15 @@
  * Refusals are answers like any other, since that is where clients look for a reason.
  */
 
-import { type Address, parseAddress } from "../bittorrent/address.ts";
+import { type Address, isIPv4, parseAddress } from "../bittorrent/address.ts";
 import { type EncodableRecord, encode } from "../bittorrent/bencode.ts";
-import { type Announce, LONGEST_SCRAPE, parseAnnounce, parseScrape } from "./announce.ts";
+import {
+  type Announce,
+  type AnnounceEvent,
+  LONGEST_SCRAPE,
+  parseAnnounce,
+  parseScrape,
+} from "./announce.ts";
 import type { Endpoint } from "./peer-list.ts";
 import type { Tracker } from "./tracker.ts";
 
@@ -42,6 +48,16 @@ export interface TrackerPolicy {
   readonly open: boolean;
   /** Called for a peer that needs pieces of a torrent that was made here. */
   readonly meet?: (announce: Announce, address: Address) => void;
+  /** Called for every announce. */
+  readonly counted?: (announced: Announced) => void;
+}
+
+/** What became of an announce. */
+export interface Announced {
+  readonly event: AnnounceEvent;
+  readonly family: "ipv4" | "ipv6";
+  /** Unregistered: the torrent wasn't made here; unavailable: that can't be told now. */
+  readonly result: "accepted" | "unregistered" | "unavailable" | "malformed" | "refused";
 }
 
 /**
@@ -71,13 +87,28 @@ async function announce(
   seeder?: Endpoint,
 ): Promise<EncodableRecord> {
   const parsed = parseAnnounce(query);
-  if (parsed.kind === "failure") return fail(parsed.reason);
   const address = parseAddress(client);
-  if (address === undefined) return fail("this connection has no address that peers could use");
-  if (policy.admits?.(parsed.announce.infoHash) === false) return NOT_ADMITTED;
+  function counted(result: Announced["result"]): void {
+    const event = parsed.kind === "failure" ? "none" : parsed.announce.event;
+    const family = address === undefined || isIPv4(address) ? "ipv4" : "ipv6";
+    policy.counted?.({ event, family, result });
+  }
+  if (parsed.kind === "failure" || address === undefined) {
+    counted("malformed");
+    return fail(parsed.kind === "failure" ? parsed.reason : NO_ADDRESS);
+  }
+  if (policy.admits?.(parsed.announce.infoHash) === false) {
+    counted("refused");
+    return NOT_ADMITTED;
+  }
   const knowledge = await policy.knows(parsed.announce.infoHash);
   const known = knowledge === "made-here";
-  if (!known && !policy.open) return knowledge === "unknown" ? UNREGISTERED : UNAVAILABLE;
+  if (!known && !policy.open) {
+    const isUnknown = knowledge === "unknown";
+    counted(isUnknown ? "unregistered" : "unavailable");
+    return isUnknown ? UNREGISTERED : UNAVAILABLE;
+  }
+  counted("accepted");
   const { left, event } = parsed.announce;
   if (known && left > 0 && event !== "stopped") policy.meet?.(parsed.announce, address);
   return tracker.announce(parsed.announce, address, now, known ? seeder : undefined);
@@ -111,6 +142,8 @@ async function scrape(
 const NOT_ADMITTED: EncodableRecord = {
   "failure reason": "this announce URL is not valid; get the torrent again",
 };
+
+const NO_ADDRESS = "this connection has no address that peers could use";
 
 /** Some clients remove a torrent after this answer, so only a torrent that wasn't made here gets it. */
 const UNREGISTERED: EncodableRecord = { "failure reason": "unregistered torrent" };

@@ -64,6 +64,17 @@ export class Tracker {
     return this.#peers.size;
   }
 
+  /** Swarms and peers now; what peers have downloaded since each announced first, as they say, in bytes. */
+  get figures() {
+    const { population, reported } = this.#peers.census;
+    return { torrents: this.#swarms.size, population, reported };
+  }
+
+  /** Whether a peer of any swarm has that address. */
+  hasPeerAt(address: Address): boolean {
+    return this.#peers.has(address);
+  }
+
   /**
    * Answers an announce that came from `address`. `now` is milliseconds since 1970;
    * `seeder` is this server's own, which is no member of any swarm here.
@@ -106,7 +117,7 @@ export class Tracker {
   }
 
   #join(announce: Announce, { address, port }: Endpoint, seconds: number): void {
-    const { infoHash, peerId, left, event } = announce;
+    const { infoHash, peerId, left, downloaded, event } = announce;
     const known = this.#swarms.find(infoHash);
     let slot = known === undefined ? NONE : this.#peers.find(known, address, port);
     if (slot === NONE) {
@@ -119,17 +130,18 @@ export class Tracker {
     const interval = intervalFor(this.size, this.#announceInterval);
     const expires = seconds + timeToLive(interval);
     const completed = event === "completed" && left === 0;
-    this.#peers.update(slot, { peerId, left, lastSeen: seconds, expires, completed });
+    this.#peers.update(slot, { peerId, left, downloaded, lastSeen: seconds, expires, completed });
     this.#swarms.touch(this.#peers.swarmOf(slot));
   }
 
-  #leave({ infoHash, peerId, left }: Announce, { address, port }: Endpoint, seconds: number): void {
+  #leave(announce: Announce, { address, port }: Endpoint, seconds: number): void {
+    const { infoHash, peerId, left, downloaded } = announce;
     const swarm = this.#swarms.find(infoHash);
     const slot = swarm === undefined ? NONE : this.#peers.find(swarm, address, port);
     // With another id it is another peer, which now listens at the same place.
     if (slot === NONE || !this.#peers.hasId(slot, peerId)) return;
     const last = { lastSeen: seconds, expires: seconds, completed: false };
-    this.#peers.update(slot, { peerId, left, ...last });
+    this.#peers.update(slot, { peerId, left, downloaded, ...last });
     this.#remove(slot);
   }
 
