@@ -32,6 +32,16 @@ export function createMemoryFile(
   return { descriptor, name };
 }
 
+/** Its bytes, shared with every process that maps them. Undefined where they can't be mapped. */
+export function mapMemoryFile(descriptor: number): Uint8Array<ArrayBuffer> | undefined {
+  try {
+    return Bun.mmap(`/proc/self/fd/${descriptor}`, { shared: true });
+  } catch (error) {
+    if (errorCode(error) !== undefined) return undefined;
+    throw error;
+  }
+}
+
 /** By name, how many descriptors each has in this process. Undefined when that can't be found out. */
 export function countMemoryFiles(): ReadonlyMap<string, number> | undefined {
   const counts = new Map<string, number>();

@@ -24,8 +24,12 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...["swarm/bittorrent", "swarm/documents", "swarm/tracker", "swarm/seeder"],
     ...["digests", "files", "access", "os", "http", "range.ts"],
   ],
-  service: ["files", "os", "http", "package.json"],
-  "server.ts": ["service", "swarm", "swarm/documents", "digests", "files", "access", "http"],
+  "service/metrics": ["files", "os", "http", "range.ts", "package.json"],
+  service: ["service/metrics", "files", "os", "http", "package.json"],
+  "server.ts": [
+    ...["service", "service/metrics", "swarm", "swarm/documents"],
+    ...["digests", "files", "access", "http"],
+  ],
 };
 
 /** The rooms whose files name the disk. */
