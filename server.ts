@@ -31,7 +31,15 @@ import { activityOf } from "./service/activity.ts";
 import { limitConnections, MOST_SEEDED, mostConnections } from "./service/connection-limit.ts";
 import { onHangup } from "./service/hangup.ts";
 import { banner, type Handlers, listenToPeers, reservePort } from "./service/listen.ts";
-import { fail, type Log, log, logEvents, print, printAnswer } from "./service/log.ts";
+import { fail, type Log, log, logEvents, print, printAnswer, stderr } from "./service/log.ts";
+import { Metrics } from "./service/metrics/metrics.ts";
+import {
+  type ReportTopics,
+  type Seat,
+  seatAlone,
+  seatOfWorker,
+  SupervisorMetrics,
+} from "./service/metrics/seat.ts";
 import { type CommandLine, handOver, type Options, parseCommandLine } from "./service/options.ts";
 import { reloads } from "./service/reload.ts";
 import { Reloader } from "./service/reloader.ts";
@@ -315,14 +323,17 @@ async function start({ options, settings }: Serving, read: () => CommandLine): P
 
 /** Serves at the port that the supervisor shares with this process, and does as it says. */
 function startWorker(root: Root, options: Options): void {
-  const line = lineToSupervisor<DeskTopics & BegunTopics>();
+  const line = lineToSupervisor<DeskTopics & BegunTopics & ReportTopics>();
   const lastCalls = { called: false, draining: false };
   const gate = openGate(options, () => {}, new RemoteBegun(line));
-  const { server, site } = open(root, options, log, new RemoteDesk(line), gate, lastCalls);
+  const seat = seatOfWorker((report) => line.ask("report", report));
+  const desk = new RemoteDesk(line);
+  const { server, site, metrics } = open(root, options, log, { desk, gate, seat }, lastCalls);
   const { transfers } = site;
   const requestLog = keepRequestLog(transfers, options, true);
+  metrics?.add(() => ({ dropped: { requests: requestLog?.lost ?? 0 } }));
   limitConnections(options.port, options, log);
-  const serving = { server, transfers, requestLog };
+  const serving = { server, transfers, requestLog, metrics };
   obeySupervisor(serving, lastCalls, line, options.grace, activityOf(transfers));
 }
 
@@ -335,10 +346,11 @@ async function startAlone(
 ): Promise<number> {
   // A port that listeners may share isn't known to be free.
   const reserved = options.tlsCert === undefined ? options.port : await reservePort(options);
-  const { server, site } = openAlone(root, { ...options, port: reserved }, log, tell);
+  const { server, site, metrics } = openAlone(root, { ...options, port: reserved }, log, tell);
   const port = server.port ?? options.port;
   const { transfers } = site;
   const requestLog = keepRequestLog(transfers, options, false);
+  metrics?.add(() => ({ dropped: { requests: requestLog?.lost ?? 0 } }));
   limitConnections(port, options, log);
   stopOnSignals({ server, transfers, requestLog }, site.lastCalls, options.grace, tell);
   watchCertificate(options, log, tell, server);
@@ -362,12 +374,14 @@ async function startSupervisor(
   listenToPeers((where) => origin.listen(where), options, port, log);
   watchCertificate(options, log, tell);
   const { grace } = options;
-  const answers = { ...deskAnswers(origin), ...begunAnswers(gate?.begun) };
+  const metrics = options.metrics ? new SupervisorMetrics(origin, count) : undefined;
+  const report = (told: ReportTopics["report"]["question"]) => void metrics?.take(told);
+  const answers = { ...deskAnswers(origin), ...begunAnswers(gate?.begun), report };
   const handed = handOver(settings, port);
   const reload = () => reloader.nextFor(port);
-  const supervisor = new Supervisor<DeskTopics & BegunTopics>({
-    ...{ handed, reload, count, grace, log, tell, answers },
-  });
+  const own = { handed, reload, count, grace, log, tell, answers, metrics };
+  const supervisor = new Supervisor<DeskTopics & BegunTopics & ReportTopics>(own);
+  metrics?.start(() => ({ workers: supervisor.states, dropped: { events: stderr.lost } }));
   supervisor.obeySignals();
   return (await supervisor.start()) ? port : undefined;
 }
@@ -376,6 +390,8 @@ async function startSupervisor(
 interface Listening {
   readonly server: Listener;
   readonly site: Site;
+  /** Undefined: nothing is counted. */
+  readonly metrics: Metrics | undefined;
 }
 
 /** The HTTP port, and the seeder's. `hasher`: the command of the hasher, if it isn't this program. */
@@ -388,7 +404,8 @@ export function openAlone(
 ): Listening & { readonly origin: Origin } {
   const gate = openGate(options, log);
   const origin = new Origin({ ...options, root, gate, peers: MOST_SEEDED, log, tell, hasher });
-  const listening = open(root, options, log, origin, gate);
+  const seat = options.metrics ? seatAlone(origin) : undefined;
+  const listening = open(root, options, log, { desk: origin, gate, seat });
   const port = listening.server.port ?? options.port;
   listenToPeers((where) => origin.listen(where), options, port, log);
   return { ...listening, origin };
@@ -409,6 +426,15 @@ function openGate(
   return gate;
 }
 
+/** What a process has, or has another process do. */
+interface Held {
+  readonly desk: SwarmDesk;
+  /** Who may read; undefined: anyone. */
+  readonly gate: Gate | undefined;
+  /** Undefined: nothing is counted. */
+  readonly seat: Seat | undefined;
+}
+
 /**
  * Opens the HTTP port: shared with other processes when `lastCalls` is given, else for this
  * process alone. Throws with one line for the operator when that fails.
@@ -417,18 +443,23 @@ function open(
   root: Root,
   options: Options,
   log: Log,
-  desk: SwarmDesk,
-  gate: Gate | undefined,
+  { desk, gate, seat }: Held,
   lastCalls?: LastCalls,
 ): Listening {
   const { prefix, url, mirrors, negotiate } = options;
   const swarm = new SwarmAnswers({ desk, root, url, mirrors, negotiate, gate });
   const transfers = new Transfers();
+  const own = () => ({
+    inFlight: server.pendingRequests,
+    files: root.openFiles.size,
+    dropped: { events: stderr.lost },
+  });
+  const metrics = seat && new Metrics(seat, transfers, own);
   const leaving = lastCalls ?? { called: false, draining: false };
   const site: Site = {
     ...{ root, prefix, swarm, gate, log, transfers },
     inFlight: new InFlight(() => port, log, transfers),
-    routes: new Routes(healthRoutes(leaving)),
+    routes: new Routes(healthRoutes(leaving), metrics?.routes ?? {}),
     lastCalls: leaving,
     mostAnswers: options.http2 ? mostConnections(options.maxConnections) : undefined,
     ...outsideOf(options),
@@ -442,7 +473,8 @@ function open(
   const server = openPort(options, handlers, lastCalls !== undefined);
   // A server that stops forgets its port, while responses are still in flight.
   const { port = 0 } = server;
-  return { server, site };
+  metrics?.start();
+  return { server, site, metrics };
 }
 
 /** What stands between this server and its clients: proxies, and pages of other origins. */

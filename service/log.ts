@@ -60,7 +60,9 @@ const MOST_WAITING = 256 * 1024;
 /** Writes text to a stream that may be read slowly or never: beyond a bound, text is dropped and counted. */
 export class Bounded {
   #waiting = 0;
+  /** Lines that were lost, and those of them that no line has told of. */
   #lost = 0;
+  #untold = 0;
 
   readonly #stream: (text: string, taken: () => void) => void;
 
@@ -69,14 +71,20 @@ export class Bounded {
     this.#stream = stream;
   }
 
+  /** Lines that were lost so far. */
+  get lost(): number {
+    return this.#lost;
+  }
+
   write(text: string): void {
     if (this.#waiting + text.length > MOST_WAITING) {
       this.#lost += 1;
+      this.#untold += 1;
       return;
     }
-    if (this.#lost > 0) {
-      const lost = `rangesrv: ${this.#lost} lines were lost: stderr was not read\n`;
-      this.#lost = 0;
+    if (this.#untold > 0) {
+      const lost = `rangesrv: ${this.#untold} lines were lost: stderr was not read\n`;
+      this.#untold = 0;
       this.#put(lost);
     }
     this.#put(text);
@@ -91,7 +99,7 @@ export class Bounded {
 /** Opened for the first line: it takes 2 ms, and with `--quiet` a start has no line. */
 let opened: NodeJS.WriteStream | undefined;
 
-const stderr = new Bounded((text, taken) => {
+export const stderr = new Bounded((text, taken) => {
   opened ??= process.stderr.on("error", () => {});
   opened.write(text, taken);
 });

@@ -94,6 +94,7 @@ const PROCESS = {
   grace: one("grace", "SECONDS", readGrace, "30", "time for responses to finish after SIGTERM", {
     reload: "now",
   }),
+  metrics: toggle("metrics", true, "don't count, and don't answer /-/metrics"),
   quiet: toggle("quiet", false, "print errors only", { reload: "now" }),
   /** Undefined: combined, or off when `quiet`. */
   log: maybe("log", "FORMAT", readLogFormat, "a line for each request on stdout", {

@@ -25,6 +25,8 @@ export interface Serving {
   readonly transfers?: Transfers;
   /** Undefined: requests aren't logged. */
   readonly requestLog?: { written(): Promise<void> } | undefined;
+  /** Undefined: nothing is counted. */
+  readonly metrics?: { flush(): Promise<void> } | undefined;
 }
 
 /** How many responses aren't made yet, or haven't arrived at their clients. */
@@ -41,7 +43,7 @@ export function inFlight({ server, transfers }: Serving): number {
  */
 export function drain(serving: Serving): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const { server, requestLog } = serving;
+  const { server, requestLog, metrics } = serving;
   let atRest = 0;
   const look = () => {
     const isBusy = inFlight(serving) > 0 || server.isSending === true;
@@ -50,7 +52,10 @@ export function drain(serving: Serving): Promise<void> {
   };
   const looks = setInterval(look, LOOK_EVERY);
   void server.stop().then(look);
-  return promise.finally(() => clearInterval(looks)).then(() => requestLog?.written());
+  return promise
+    .finally(() => clearInterval(looks))
+    .then(() => requestLog?.written())
+    .then(() => metrics?.flush());
 }
 
 /**

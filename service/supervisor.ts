@@ -11,6 +11,7 @@ import { Answerer, type Answers, type Topics } from "../os/line.ts";
 import { type Activity, IDLE, together } from "./activity.ts";
 import { onHangup } from "./hangup.ts";
 import type { Log } from "./log.ts";
+import type { SupervisorMetrics } from "./metrics/seat.ts";
 import { reloads } from "./reload.ts";
 import { serviceManager } from "./service-manager.ts";
 import { Signals } from "./shutdown.ts";
@@ -42,6 +43,7 @@ export function countWorkers(workers: number | "auto"): number {
 interface Worker {
   readonly process: Bun.Subprocess;
   readonly ready: Promise<void>;
+  isReady: boolean;
   /** Resolves when it no longer listens, with the reason. */
   readonly closed: Promise<string>;
   readonly started: number;
@@ -51,6 +53,8 @@ interface Worker {
   activity: Activity;
   /** Called when it answers a ping. */
   answered: () => void;
+  /** Whether it was killed. */
+  hung: boolean;
 }
 
 export interface SupervisorOptions<T extends Topics> {
@@ -67,6 +71,8 @@ export interface SupervisorOptions<T extends Topics> {
   readonly tell: Log;
   /** Answers the questions of workers. */
   readonly answers: Answers<T>;
+  /** Undefined: nothing is counted. */
+  readonly metrics?: SupervisorMetrics | undefined;
   /** The worker's command: this program, or in tests another. So with the next two. */
   readonly command?: readonly string[];
   readonly listensWithin?: number;
@@ -149,17 +155,21 @@ export class Supervisor<T extends Topics> {
     const late = this.#killAfter(listensWithin, worker, "hasn't listened yet");
     await worker.ready;
     clearTimeout(late);
+    worker.isReady = true;
     this.#listening.push(worker);
   }
 
   #spawn(): Worker {
-    const { command = sameCommand(), answers } = this.#options;
+    const { command = sameCommand(), answers, metrics } = this.#options;
+    const seat = metrics?.takeSeat();
+    using unstarted = new DisposableStack();
+    unstarted.defer(() => seat?.release());
     const ready = Promise.withResolvers<void>();
     const closed = Promise.withResolvers<string>();
     const answerer = new Answerer(answers, (message) => child.send(message));
     const child = Bun.spawn([...command], {
-      env: environmentFor(WORKER, this.#handed),
-      stdio: ["ignore", "inherit", "inherit"],
+      env: { ...environmentFor(WORKER, this.#handed), ...seat?.environment },
+      stdio: ["ignore", "inherit", "inherit", ...(seat?.descriptors ?? [])],
       serialization: "advanced",
       ipc: (message: ToSupervisor) => {
         switch (message.kind) {
@@ -180,19 +190,23 @@ export class Supervisor<T extends Topics> {
         ready.reject(new EndedEarly(how, exitCode === MISTAKE));
         closed.resolve(`ended with ${how}`);
         answerer.close();
+        seat?.release();
         this.#running.delete(worker);
         this.#bytesOfEnded += worker.activity.bytes;
         if (this.#stopping && this.#running.size === 0) this.#exit(0);
       },
     });
+    unstarted.move();
     const worker: Worker = {
       process: child,
       ready: ready.promise,
+      isReady: false,
       closed: closed.promise,
       started: performance.now(),
       leaving: false,
       activity: IDLE,
       answered: () => {},
+      hung: false,
     };
     return worker;
   }
@@ -213,16 +227,25 @@ export class Supervisor<T extends Topics> {
   #killAfter(milliseconds: number, worker: Worker, what: string): ReturnType<typeof setTimeout> {
     const timer = setTimeout(() => {
       this.#options.log(`worker ${worker.process.pid} ${what}; killing it`);
+      worker.hung = true;
       worker.process.kill("SIGKILL");
     }, milliseconds);
     void worker.process.exited.then(() => clearTimeout(timer));
     return timer;
   }
 
+  /** How many workers are in which state. */
+  get states() {
+    const listening = this.#listening.filter(({ leaving }) => !leaving).length;
+    const starting = [...this.#running].filter(({ isReady }) => !isReady).length;
+    return { starting, listening, draining: this.#running.size - listening - starting };
+  }
+
   /** Replaces a worker that no longer listens, unless it was told to close. */
   #closed(worker: Worker, why: string): void {
     const listened = this.#forgetListener(worker);
     if (!listened || worker.leaving || this.#stopping) return;
+    this.#options.metrics?.restarted(worker.hung ? "hung" : "ended");
     const ranLong = performance.now() - worker.started > LONG_RUN;
     this.#delay = ranLong ? FIRST_DELAY : Math.min(2 * this.#delay, LONGEST_DELAY);
     this.#options.log(`worker ${worker.process.pid} ${why}; replacing it in ${this.#delay} ms`);
@@ -269,6 +292,7 @@ export class Supervisor<T extends Topics> {
   /** Has a worker close now that its successor listens, and kills it if it doesn't end. */
   async #retire(worker: Worker): Promise<void> {
     worker.leaving = true;
+    this.#options.metrics?.restarted("reload");
     const successor = this.#listening.at(-1);
     const index = this.#listening.indexOf(worker);
     send(successor, { kind: "exclude", index, count: this.#listening.length });

@@ -65,6 +65,7 @@ export interface LastCalls {
 /**
  * Makes this process, which listens already, a worker: it drains when the supervisor says
  * so, when the supervisor is gone, and on SIGTERM or SIGINT. Only the first of these counts.
+ * Before it ends it awaits `flush`.
  */
 export function obeySupervisor<T extends Topics>(
   serving: Serving,

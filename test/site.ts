@@ -33,7 +33,8 @@ export function startSite(
   const own = { host: "127.0.0.1", port: 0, seedPort: 0 };
   const all: Options = { ...parsed.options, ...own, ...options };
   const log = (line: string) => void lines.push(line);
-  const { server, site, origin } = openAlone(openRoot(directory, all), all, log, () => {}, HASHER);
+  const root = openRoot(directory, all);
+  const { server, site, origin, metrics } = openAlone(root, all, log, () => {}, HASHER);
   const port = server.port ?? 0;
   return {
     directory,
@@ -45,6 +46,7 @@ export function startSite(
     lines,
     [Symbol.dispose]() {
       server.stop(true);
+      metrics?.[Symbol.dispose]();
       origin[Symbol.dispose]();
       rmSync(directory, { recursive: true, force: true });
     },
