@@ -143,7 +143,7 @@ export const TABLE = layOut({
     labels: {
       event: ["none", "started", "stopped", "completed"],
       family: FAMILIES,
-      result: ["accepted", "unregistered", "unavailable", "malformed"],
+      result: ["accepted", "unregistered", "unavailable", "malformed", "refused"],
     },
   }),
   torrents: gauge("tracker_torrents", "Torrents that the tracker has peers of."),
