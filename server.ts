@@ -13,7 +13,6 @@ import { hash } from "./digests/hash-command.ts";
 import { isHasher, runHasher } from "./digests/hasher-main.ts";
 import { Crowded, FileChanged, planFailure } from "./files/failure.ts";
 import { InFlight } from "./files/in-flight.ts";
-import { listDirectory } from "./files/listing.ts";
 import { locate, openRoot, type Root } from "./files/locate.ts";
 import { Found } from "./files/open-file.ts";
 import { respond, respondFromFile, respondUnasked, take } from "./files/respond.ts";
@@ -60,12 +59,15 @@ import { deskAnswers, type DeskTopics, RemoteDesk } from "./swarm/desk.ts";
 import { documentOf, documentsOfFile } from "./swarm/documents/document.ts";
 import { infoHashOf } from "./swarm/named-job.ts";
 import { Origin, type SwarmDesk } from "./swarm/origin.ts";
+import { ASSET_ROUTES } from "./web/assets.ts";
+import { type PagesOptions, planPage } from "./web/pages.ts";
 
 /** What is served, and how. */
 export interface Site {
   readonly root: Root;
   readonly prefix: string;
   readonly swarm: SwarmAnswers;
+  readonly pages: PagesOptions;
   readonly inFlight: InFlight;
   readonly transfers: Transfers;
   readonly routes: Routes;
@@ -203,8 +205,8 @@ function answer(site: Site, transfer: Transfer): Response | Promise<Response> {
   if (place.kind === "absent") return answerNowhere(site, target, transfer);
   const refused = planMethod(method);
   if (target.trailingSlash && refused === undefined) {
-    const listing = listDirectory(root, place, target, prefix, fields, documentsOfFile);
-    return listing.then((listed) => respond(listed, transfer));
+    const page = planPage(site.pages, place, target, transfer);
+    return page.then((listed) => respond(listed, transfer));
   }
   place[Symbol.dispose]();
   return respond(refused ?? planSlash(target, prefix), transfer);
@@ -459,7 +461,8 @@ function open(
   const site: Site = {
     ...{ root, prefix, swarm, gate, log, transfers },
     inFlight: new InFlight(() => port, log, transfers),
-    routes: new Routes(healthRoutes(leaving), metrics?.routes ?? {}),
+    pages: { root, prefix, url, documentsOf: documentsOfFile },
+    routes: new Routes(ASSET_ROUTES, healthRoutes(leaving), metrics?.routes ?? {}),
     lastCalls: leaving,
     mostAnswers: options.http2 ? mostConnections(options.maxConnections) : undefined,
     ...outsideOf(options),

@@ -69,14 +69,20 @@ test("No name acts on the page, the line or the terminal that shows it", async (
   expect({
     unseen: [unseen.test(html), unseen.test(json)],
     title: /<title>(.*)<\/title>/.exec(html)?.[1],
-    shown: [...html.matchAll(/<a href="[^"]*">(.*?)<\/a>/g)].map(([, name]) => name),
+    shown: [...html.matchAll(/<tr><td>(.*?)<td/g)].map(([, name]) => name),
     names: (JSON.parse(json) as { name: string }[]).map(({ name }) => name),
   }).toEqual({
     unseen: [false, false],
     title: "Index of /data/d\u241b[2J/",
     shown: [
-      ...["../", "&lt;i&gt;", "a\u240ab", "c\u241b]0;x\u2407", "d\u2421\ufffd"],
-      ...["e\ufffdgnp.exe", "n\ufffd"],
+      '<a href="%3Ci%3E"><bdi>&lt;i&gt;</bdi></a>',
+      '<a href="a%0Ab"><bdi>a\u240ab</bdi></a>',
+      '<a href="c%1B%5D0%3Bx%07"><bdi>c\u241b]0;x\u2407</bdi></a>',
+      '<a href="d%7F%C2%85"><bdi>d\u2421\ufffd</bdi></a>',
+      '<a href="e%E2%80%AEgnp.exe"><bdi>e\ufffdgnp.exe</bdi></a>',
+      '<a href="n%EF%BF%BD"><bdi>n\ufffd</bdi></a>',
+      '<span class="note" title="The name is no UTF-8: no URL leads there"><bdi>n\\xfe</bdi></span>',
+      '<span class="note" title="The name is no UTF-8: no URL leads there"><bdi>n\\xff</bdi></span>',
     ],
     names: ["<i>", "a\nb", "c\u001b]0;x\u0007", "d\u007f\u0085", "e\u202egnp.exe", "n\ufffd"],
   });

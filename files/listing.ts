@@ -1,114 +1,114 @@
 /**
- * A directory as HTML or JSON. It lists the entries that a request would find: files and
- * directories whose names are served, and links that the policy allows. A large directory
- * is listed in turns with other work, and once for all requests that wait for it.
+ * A directory as JSON, or as a page that web/ writes. A large directory is listed in turns
+ * with other work, and once for all requests that wait for it. A page of very many entries
+ * in the order of their names is sent while it is made.
  */
 
-import { lstatSync, readdir, statSync } from "node:fs";
-import type { Fields } from "../http/conditional.ts";
-import { prefersJson } from "../http/negotiate.ts";
 import { type Plan, planListing } from "../http/plan.ts";
-import type { PathTarget } from "../http/target.ts";
-import { errorCode } from "../os/error-code.ts";
-import { type DocumentsOf, type Entry, type Form, htmlForm, jsonForm } from "./listing-text.ts";
-import { isLinkAllowed, isNameServed, type OpenDirectory, pathOf, type Root } from "./locate.ts";
+import { type Names, readEntries, readNames } from "./listing-entries.ts";
+import { type Order, sortEntries, sortNames, sortStrings } from "./listing-order.ts";
+import { NameList, versionOf } from "./listing-stream.ts";
+import { addToTotals, type Entry, type Form, NOTHING, type Totals } from "./listing-text.ts";
+import { type OpenDirectory, pathOf, type Root } from "./locate.ts";
 import { Queue, Turn } from "./turns.ts";
 
 /** What is listed, and how. */
 interface Listed extends Disposable {
   readonly root: Root;
   readonly directory: OpenDirectory;
-  readonly form: Form;
+  /** Undefined: by code unit, and never while it is sent. */
+  readonly order: Order | undefined;
+  readonly makeForm: () => Form;
+  /** Leaves the directory open. */
+  keep(): void;
 }
+
+/** A listing, or the names for one. */
+type Made = { readonly kind: "plan"; readonly plan: Plan } | NameList;
 
 /** One for each root: its policies decide what is listed. */
-const queues = new WeakMap<Root, Queue<Listed, Plan>>();
+const queues = new WeakMap<Root, Queue<Listed, Made>>();
+
+/** Entries from which on a page is sent while it is made. */
+const MANY = 5_000;
 
 /**
- * Plans the answer that lists `directory` in the form that the client prefers, and closes
- * the directory. Throws Crowded when too many others wait.
+ * Plans the answer that lists `directory`, and takes the directory. `key` stands for the
+ * path, the form and the order. Throws Crowded when too many others wait.
  */
-export function listDirectory(
+export async function listDirectory(
   root: Root,
   directory: OpenDirectory,
-  { segments }: Pick<PathTarget, "segments">,
-  prefix: string,
-  fields: Fields,
-  documentsOf: DocumentsOf,
+  key: string,
+  makeForm: () => Form,
+  order?: Order,
 ): Promise<Plan> {
-  const json = prefersJson(fields.get("accept"));
-  const form = json ? jsonForm(documentsOf) : htmlForm(prefix, segments);
-  const key = [form.mediaType, prefix, ...segments].join("/");
-  const queue = queues.get(root) ?? new Queue(planList);
+  const queue = queues.get(root) ?? new Queue(make);
   queues.set(root, queue);
-  const close = () => directory[Symbol.dispose]();
-  return queue.ask(key, { root, directory, form, [Symbol.dispose]: close });
+  let kept = false;
+  const subject: Listed = {
+    ...{ root, directory, order, makeForm },
+    keep: () => void (kept = true),
+    [Symbol.dispose]: () => {
+      if (!kept) directory[Symbol.dispose]();
+    },
+  };
+  const made = await queue.ask(key, subject);
+  if (made.kind === "plan") return made.plan;
+  const form = makeForm();
+  return planListing(form.mediaType, { kind: "stream", body: made.stream(form) });
 }
 
-async function planList({ root, directory, form }: Listed): Promise<Plan> {
+async function make(listed: Listed): Promise<Made> {
+  const { root, directory, order, makeForm } = listed;
   const turn = new Turn();
-  const names = await readNames(root, directory);
-  await sortNames(names, turn);
-  const entries = await readEntries(root, directory, names, turn);
-  return planListing(form.mediaType, await render(entries, form, turn));
-}
-
-/** Reads on another thread. */
-function readNames(root: Root, directory: OpenDirectory): Promise<string[]> {
-  const { promise, resolve, reject } = Promise.withResolvers<string[]>();
-  readdir(pathOf(directory), (error, names) => {
-    if (error === null) resolve(names.filter((name) => isNameServed(root, name)));
-    else reject(error);
-  });
-  return promise;
-}
-
-/** Names that are sorted within one turn. */
-const RUN = 256;
-
-/** Sorts by code unit, as `<` does: sorts runs of names, then merges the runs. */
-async function sortNames(names: string[], turn: Turn): Promise<void> {
-  for (let start = 0; start < names.length; start += RUN) {
-    const run = names.slice(start, start + RUN).sort();
-    for (const [n, name] of run.entries()) names[start + n] = name;
-    if (turn.isOver) await turn.pass();
+  const version = order?.by === "name" ? versionOf(directory, Date.now()) : undefined;
+  const versioned = version && `${version} ${order?.descending}`;
+  const known = NameList.find(root, versioned);
+  if (known !== undefined) return known;
+  const names = await readNames(root, directory, turn);
+  const many = names.directories.length + names.files.length >= MANY;
+  if (many && order?.by === "name") {
+    const sorted = await orderNames(names, order, turn);
+    const list = new NameList(root, directory, sorted, versioned);
+    listed.keep();
+    return list;
   }
-  for (let width = RUN; width < names.length; width *= 2) {
-    const runs = [...names];
-    for (let start = 0; start < runs.length; start += 2 * width) {
-      let [left, right] = [start, start + width];
-      const [leftEnd, rightEnd] = [right, right + width];
-      for (let to = start; to < Math.min(rightEnd, runs.length); to++) {
-        const a = left < leftEnd ? runs[left] : undefined;
-        const b = right < rightEnd ? runs[right] : undefined;
-        const first = b === undefined || (a !== undefined && a <= b);
-        names[to] = (first ? a : b) ?? "";
-        if (first) left++;
-        else right++;
-        if (to % RUN === 0 && turn.isOver) await turn.pass();
-      }
-    }
-  }
+  const entries = await sortedEntries(root, pathOf(directory), names, order, turn);
+  const form = makeForm();
+  const bytes = await render(entries, form, turn);
+  return { kind: "plan", plan: planListing(form.mediaType, { kind: "bytes", bytes }) };
 }
 
-/** Directories first, each kind in the order of the names. */
-async function readEntries(
+/** Names of each type in their natural order. */
+async function orderNames(names: Names, { descending }: Order, turn: Turn): Promise<Names> {
+  const directories = await sortNames(names.directories, turn);
+  const files = await sortNames(names.files, turn);
+  if (!descending) return { ...names, directories, files };
+  return { ...names, directories: directories.reverse(), files: files.reverse() };
+}
+
+/** Directories first, each type in its order. */
+async function sortedEntries(
   root: Root,
-  directory: OpenDirectory,
-  names: readonly string[],
+  path: string,
+  names: Names,
+  order: Order | undefined,
   turn: Turn,
 ): Promise<Entry[]> {
-  const path = pathOf(directory);
-  const directories: Entry[] = [];
-  const files: Entry[] = [];
-  for (const [n, name] of names.entries()) {
-    if (turn.isOver) await turn.pass();
-    // A name that is no UTF-8 may read the same as another name.
-    if (name === names[n - 1]) continue;
-    const entry = readEntry(root, `${path}/${name}`, name);
-    if (entry !== undefined) (entry.type === "directory" ? directories : files).push(entry);
-  }
-  return directories.concat(files);
+  const all = [...names.directories, ...names.files];
+  if (order === undefined) await sortStrings(all, turn);
+  const entries = await readEntries(root, path, all, turn);
+  const directories = entries.filter(({ type }) => type === "directory");
+  const files = entries.filter(({ type }) => type === "file");
+  if (order === undefined) return [...directories, ...files];
+  // Directories have no size.
+  const ofDirectories = order.by === "size" ? { ...order, by: "name" as const } : order;
+  return [
+    ...(await sortEntries(directories, ofDirectories, turn)),
+    ...(await sortEntries(files, order, turn)),
+    ...names.unreachable,
+  ];
 }
 
 /** Characters of text that are turned into bytes at once. */
@@ -120,7 +120,8 @@ async function render(
   turn: Turn,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const pieces: Buffer<ArrayBuffer>[] = [];
-  let text = head;
+  const totals = entries.reduce<Totals>(addToTotals, NOTHING);
+  let text = head(totals);
   for (const [n, one] of entries.entries()) {
     text += (n > 0 ? separator : "") + entry(one);
     if (text.length < PIECE) continue;
@@ -128,23 +129,5 @@ async function render(
     text = "";
     if (turn.isOver) await turn.pass();
   }
-  return Buffer.concat([...pieces, Buffer.from(text + tail)]);
-}
-
-/** Milliseconds since 1970: the largest that a Date takes. File systems have later times. */
-const LAST_DATE = 8.64e15;
-
-/** Undefined for an entry that isn't served, was deleted meanwhile or can't be read. */
-function readEntry(root: Root, path: string, name: string): Entry | undefined {
-  try {
-    if (lstatSync(path).isSymbolicLink() && !isLinkAllowed(root, path)) return undefined;
-    const stats = statSync(path);
-    const time = Math.max(-LAST_DATE, Math.min(LAST_DATE, Math.floor(stats.mtimeMs)));
-    const mtime = new Date(time).toISOString();
-    if (stats.isDirectory()) return { name, type: "directory", mtime };
-    return stats.isFile() ? { name, type: "file", size: stats.size, mtime } : undefined;
-  } catch (error) {
-    if (errorCode(error) !== undefined) return undefined;
-    throw error;
-  }
+  return Buffer.concat([...pieces, Buffer.from(text + tail(totals))]);
 }

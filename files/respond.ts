@@ -49,6 +49,7 @@ export function respond(plan: Plan, transfer: Transfer): Response {
   // The runtime dates every answer but one to HEAD whose length is given.
   const date = request.method === "HEAD" ? { date: formatHttpDate(now) } : undefined;
   const headers = { ...fields, ...own, ...NOSNIFF, ...date };
+  if (content.kind === "stream") return respondAsMade(content, headers, transfer);
   const bytes = bytesOf(content);
   transfer.owed = bytes?.length ?? 0;
   const large = bytes !== undefined && bytes.length > READ_AT_ONCE;
@@ -60,6 +61,25 @@ export function respond(plan: Plan, transfer: Transfer): Response {
   transfer.watcher.watch(transfer);
   // Without one, the runtime makes up a disposition from the path.
   return new Response(body, { status, headers: { "content-disposition": "inline", ...headers } });
+}
+
+/** HEAD isn't told the length, which nobody knows. */
+function respondAsMade(
+  { open }: Extract<Plan["content"], { kind: "stream" }>,
+  headers: Record<string, string>,
+  transfer: Transfer,
+): Response {
+  const { status } = transfer;
+  if (transfer.method === "HEAD") return new Response(null, { status, headers });
+  // Nobody would read it.
+  if (transfer.request.signal.aborted) return giveUp(transfer.plan, transfer);
+  transfer.beingMade = true;
+  transfer.watcher.watch(transfer);
+  const body = open({
+    sent: (length) => void (transfer.owed += length),
+    made: (how) => transfer.watcher.made(transfer, how),
+  });
+  return new Response(body, { status, headers });
 }
 
 /** Answers a request of which the runtime tells nothing. The plan has text for content, or none. */

@@ -20,10 +20,19 @@ const FILE_POLICY = {
     "sandbox allow-downloads; default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; media-src 'self'; font-src 'self'",
 } as const;
 
-/** For this server's own pages, which load nothing. */
-export const PAGE_POLICY = {
+/** For answers that are no pages, and load nothing. */
+export const DATA_POLICY = {
   "content-security-policy":
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+} as const;
+
+/**
+ * For this server's own pages: no code and no style stands in them, so that none that a name
+ * brings along is run. A preview is a picture, a film or a frame from this origin.
+ */
+export const PAGE_POLICY = {
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 } as const;
 
 /** HTML, and XML of every kind: browsers run XHTML and SVG elements in any XML. */

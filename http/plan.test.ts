@@ -361,7 +361,7 @@ describe("planSlash", () => {
 
 test("A listing depends on Accept and has no validators", () => {
   const bytes = new Uint8Array([0x5b, 0x5d]);
-  expect(planListing("application/json", bytes)).toEqual({
+  expect(planListing("application/json", { kind: "bytes", bytes })).toEqual({
     status: 200,
     fields: {
       ...{ "content-type": "application/json", vary: "Accept", "cache-control": "no-cache" },

@@ -10,7 +10,7 @@ import {
   resolveRange,
   type Window,
 } from "../range.ts";
-import { PAGE_POLICY } from "./browser.ts";
+import { DATA_POLICY, PAGE_POLICY } from "./browser.ts";
 import { evaluateIfRange, evaluatePreconditions, type Fields } from "./conditional.ts";
 import { frameMultipart, type Multipart } from "./multipart.ts";
 import {
@@ -26,9 +26,19 @@ export type Content =
   | { readonly kind: "none" }
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "bytes"; readonly bytes: Uint8Array<ArrayBuffer> }
+  /** Made while it is sent, once for each answer; how long it gets isn't known. */
+  | { readonly kind: "stream"; readonly open: (maker: Maker) => ReadableStream<Uint8Array> }
   | { readonly kind: "whole"; readonly completeLength: number }
   | { readonly kind: "window"; readonly window: Window }
   | { readonly kind: "parts"; readonly multipart: Multipart };
+
+/** Is told of a body that is made while it is sent. */
+export interface Maker {
+  /** So many bytes more are handed over. */
+  sent(length: number): void;
+  /** Called once: all was made, the client went away, or making it failed. */
+  made(how: "whole" | "unwanted" | "failed"): void;
+}
 
 /** A response before it touches the disk. Field names are lower case. */
 export interface Plan {
@@ -111,16 +121,10 @@ export function planSlash({ segments, query }: PathTarget, prefix: string): Plan
 }
 
 /** A listing, which is made anew for every request and so has no validators and no ranges. */
-export function planListing(mediaType: string, bytes: Uint8Array<ArrayBuffer>): Plan {
-  return {
-    status: 200,
-    fields: {
-      ...{ "content-type": mediaType, vary: "Accept", "cache-control": "no-cache" },
-      ...PAGE_POLICY,
-    },
-    content: { kind: "bytes", bytes },
-    about: "listing",
-  };
+export function planListing(mediaType: string, content: Content): Plan {
+  const policy = mediaType.startsWith("text/html") ? PAGE_POLICY : DATA_POLICY;
+  const fields = { "content-type": mediaType, vary: "Accept", "cache-control": "no-cache" };
+  return { status: 200, fields: { ...fields, ...policy }, content, about: "listing" };
 }
 
 function redirect(status: number, location: string): Plan {
@@ -156,6 +160,7 @@ export function windowOf(content: Content): Window | undefined {
 export function contentLength(content: Content): number | undefined {
   switch (content.kind) {
     case "none":
+    case "stream":
       return undefined;
     case "text":
       return new TextEncoder().encode(content.text).length;

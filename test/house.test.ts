@@ -28,8 +28,9 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   service: ["service/metrics", "files", "os", "http", "package.json"],
   "server.ts": [
     ...["service", "service/metrics", "swarm", "swarm/documents"],
-    ...["digests", "files", "access", "http"],
+    ...["digests", "files", "access", "http", "web"],
   ],
+  web: ["files", "http"],
 };
 
 /** The rooms whose files name the disk. */

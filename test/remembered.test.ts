@@ -109,6 +109,7 @@ function open(directory: string, openFiles: OpenFiles, log: (line: string) => vo
   const site: Site = {
     ...{ root, prefix: "/data/", swarm, log, lastCalls, transfers, routes: new Routes() },
     ...{ trusted: [], cors: undefined, mostAnswers: undefined },
+    pages: { root, prefix: "/data/", url: undefined, documentsOf: () => [] },
     inFlight: new InFlight(() => server.port ?? 0, log, transfers),
   };
   const server = Bun.serve({

@@ -1,0 +1,71 @@
+/**
+ * The style and the script of the pages. They are part of the program. Their URLs name
+ * their content: a browser keeps them for good, and asks for new ones after an upgrade.
+ */
+
+import type { Fields } from "../http/conditional.ts";
+import { type Plan, planMethod } from "../http/plan.ts";
+import script from "./page.js" with { type: "text" };
+import style from "./style.css" with { type: "text" };
+
+export interface Asset {
+  /** Of its URL. */
+  readonly path: string;
+  readonly mediaType: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+export const STYLE = asset("page", "css", "text/css; charset=utf-8", style);
+export const SCRIPT = asset("page", "js", "text/javascript; charset=utf-8", script);
+
+const ASSETS: ReadonlyMap<string, Asset> = new Map([STYLE, SCRIPT].map((one) => [one.path, one]));
+
+/** `/-/NAME.HASH.EXTENSION` */
+export function asset(name: string, extension: string, mediaType: string, text: string): Asset {
+  const hash = new Bun.CryptoHasher("sha256").update(text).digest("hex").slice(0, 12);
+  const bytes = new TextEncoder().encode(text);
+  return { path: `/-/${name}.${hash}.${extension}`, mediaType, bytes };
+}
+
+/** The answer at a URL of an asset; undefined at any other. */
+export function planAsset(
+  { url, method }: Pick<Request, "url" | "method">,
+  fields: Fields,
+): Plan | undefined {
+  const found = ASSETS.get(url.slice(url.lastIndexOf("/-/")));
+  if (found === undefined || !isPath(url, found.path)) return undefined;
+  const refused = planMethod(method);
+  if (refused !== undefined) return refused;
+  const coded = acceptsGzip(fields.get("accept-encoding"));
+  return {
+    status: 200,
+    fields: {
+      "content-type": found.mediaType,
+      "cache-control": "public, max-age=31536000, immutable",
+      vary: "Accept-Encoding",
+      ...(coded ? { "content-encoding": "gzip" } : {}),
+    },
+    content: { kind: "bytes", bytes: coded ? gzipped(found) : found.bytes },
+  };
+}
+
+/** `url` is absolute, or a path from a client without Host. */
+function isPath(url: string, path: string): boolean {
+  return url === path || new RegExp(`^https?://[^/]*${path.replaceAll(".", "\\.")}$`).test(url);
+}
+
+/** RFC 9110 §12.5.3, as far as one coding needs it: named, and not with a weight of 0. */
+function acceptsGzip(accepted: string | null): boolean {
+  return /(?:^|,)\s*(?:x-)?gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[\d.]+\s*)?(?:,|$)/i.test(
+    accepted ?? "",
+  );
+}
+
+const compressed = new WeakMap<Asset, Uint8Array<ArrayBuffer>>();
+
+/** Made when it is first asked for. */
+function gzipped(one: Asset): Uint8Array<ArrayBuffer> {
+  const known = compressed.get(one) ?? Bun.gzipSync(one.bytes, { level: 9 });
+  compressed.set(one, known);
+  return known;
+}
