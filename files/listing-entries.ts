@@ -119,6 +119,11 @@ export async function readEntries(
 /** Milliseconds since 1970: the largest that a Date takes. File systems have later times. */
 const LAST_DATE = 8.64e15;
 
+/** RFC 3339 in UTC, of milliseconds since 1970. */
+export function formatTime(time: number): string {
+  return new Date(Math.max(-LAST_DATE, Math.min(LAST_DATE, Math.floor(time)))).toISOString();
+}
+
 /** Undefined for an entry that isn't served, was deleted meanwhile or can't be read. */
 export function readEntry(root: Root, path: string | Buffer, name: string): Entry | undefined {
   try {
@@ -127,8 +132,7 @@ export function readEntry(root: Root, path: string | Buffer, name: string): Entr
       if (typeof path !== "string" || !isLinkAllowed(root, path)) return undefined;
       stats = statSync(path);
     }
-    const time = Math.max(-LAST_DATE, Math.min(LAST_DATE, Math.floor(stats.mtimeMs)));
-    const mtime = new Date(time).toISOString();
+    const mtime = formatTime(stats.mtimeMs);
     if (stats.isDirectory()) return { name, type: "directory", mtime };
     return stats.isFile() ? { name, type: "file", size: stats.size, mtime } : undefined;
   } catch (error) {

@@ -5,15 +5,22 @@
  * file's own text lead where they lead from the file.
  */
 
+import { FileChanged } from "../files/failure.ts";
+import { formatTime } from "../files/listing-entries.ts";
 import { parseOrder } from "../files/listing-order.ts";
 import { type DocumentsOf, jsonForm } from "../files/listing-text.ts";
 import { listDirectory } from "../files/listing.ts";
-import type { OpenDirectory, Root } from "../files/locate.ts";
+import { locate, type OpenDirectory, type Root } from "../files/locate.ts";
+import type { OpenFile } from "../files/open-file.ts";
+import { fill } from "../files/page-cache.ts";
+import { baseUrl } from "../http/base-url.ts";
 import type { Fields } from "../http/conditional.ts";
 import { prefersJson } from "../http/negotiate.ts";
-import type { Plan } from "../http/plan.ts";
-import type { PathTarget } from "../http/target.ts";
+import { NOT_FOUND, type Plan, planListing } from "../http/plan.ts";
+import { encodeName, type PathTarget } from "../http/target.ts";
 import { listingForm } from "./listing.ts";
+import { LONGEST_MARKDOWN, markdownHtml } from "./markdown.ts";
+import { filePanel, folderPanel } from "./panel.ts";
 
 /** What is served, and what is known of it. */
 export interface PagesOptions {
@@ -33,6 +40,16 @@ export async function planPage(
   request: Request,
   fields: Fields,
 ): Promise<Plan> {
+  const parameters = target.query === "" ? undefined : new URLSearchParams(target.query);
+  const name = parameters?.get("file") ?? undefined;
+  if (name !== undefined || parameters?.has("folder")) {
+    directory[Symbol.dispose]();
+    const base = baseUrl({ url: request.url, host: fields.get("host") }, options.url);
+    const { segments } = target;
+    return name === undefined
+      ? planFolder(options, segments, base)
+      : planFile(options, segments, name, base);
+  }
   const plan = await planListed(options, directory, target, fields);
   const { content } = plan;
   // Nobody would end it.
@@ -40,7 +57,50 @@ export async function planPage(
   return plan;
 }
 
-function planListed(
+/** The panel of a file, which the name in the query stands for as a name in the path would. */
+async function planFile(
+  { root, prefix, documentsOf }: PagesOptions,
+  segments: readonly string[],
+  name: string,
+  base: string | undefined,
+): Promise<Plan> {
+  if (/[/\0]/.test(name) || name === "" || name === "." || name === "..") return NOT_FOUND;
+  using file = locate(root, { segments: [...segments, name], trailingSlash: false });
+  if (file.kind !== "file") return NOT_FOUND;
+  const { completeLength: size, entityTag, mediaType } = file.representAt(Date.now());
+  const mtime = formatTime(Number(file.version.modified / 1_000_000n));
+  const documents = documentsOf(size);
+  const isMarkdown = mediaType.startsWith("text/markdown") && size <= LONGEST_MARKDOWN;
+  const html = isMarkdown ? markdownHtml(await readText(file)) : undefined;
+  const facts = { name, size, mtime, entityTag, mediaType, documents, html };
+  return page(filePanel({ prefix, segments }, facts, base));
+}
+
+/** Throws FileChanged when it became another version meanwhile. */
+async function readText(file: OpenFile): Promise<string> {
+  const bytes = Buffer.alloc(file.version.size);
+  const length = await fill(file, bytes, 0);
+  if (length < bytes.length || !file.isUnchanged()) throw new FileChanged();
+  return bytes.toString("utf8");
+}
+
+function planFolder(
+  { prefix }: PagesOptions,
+  segments: readonly string[],
+  base: string | undefined,
+): Plan {
+  const name = segments.at(-1);
+  const above = name === undefined ? undefined : `../${encodeName(name)}`;
+  const documents: Record<string, string> =
+    above === undefined ? {} : { torrent: `${above}.torrent`, magnet: `${above}.magnet` };
+  return page(folderPanel({ prefix, segments }, base, documents));
+}
+
+function page(html: string): Plan {
+  return planListing("text/html; charset=utf-8", { kind: "text", text: html });
+}
+
+async function planListed(
   { root, prefix, documentsOf }: PagesOptions,
   directory: OpenDirectory,
   { segments, query }: PathTarget,
