@@ -37,16 +37,25 @@ export async function openBrowser(width = 1200, height = 800): Promise<Browser> 
   const said: string[] = [];
   await view.navigate("about:blank");
   view.addEventListener("Log.entryAdded", (event) => {
-    const { entry } = (event as MessageEvent<{ entry: { level: string; text: string; url?: string } }>).data;
-    if (entry.level === "error" || entry.level === "warning") said.push(`${entry.text} ${entry.url ?? ""}`);
+    const { entry } = (
+      event as MessageEvent<{ entry: { level: string; text: string; url?: string } }>
+    ).data;
+    if (entry.level === "error" || entry.level === "warning")
+      said.push(`${entry.text} ${entry.url ?? ""}`);
   });
   view.addEventListener("Runtime.exceptionThrown", (event) => {
-    const { exceptionDetails } = (event as MessageEvent<{ exceptionDetails: { text: string; exception?: { description?: string } } }>).data;
+    const { exceptionDetails } = (
+      event as MessageEvent<{
+        exceptionDetails: { text: string; exception?: { description?: string } };
+      }>
+    ).data;
     said.push(exceptionDetails.exception?.description ?? exceptionDetails.text);
   });
   view.addEventListener("Runtime.consoleAPICalled", (event) => {
-    const { type, args } = (event as MessageEvent<{ type: string; args: { value?: unknown }[] }>).data;
-    if (type === "error" || type === "warning") said.push(args.map(({ value }) => String(value)).join(" "));
+    const { type, args } = (event as MessageEvent<{ type: string; args: { value?: unknown }[] }>)
+      .data;
+    if (type === "error" || type === "warning")
+      said.push(args.map(({ value }) => String(value)).join(" "));
   });
   for (const domain of ["Log", "Runtime", "Page", "Network"]) await view.cdp(`${domain}.enable`);
   const evaluate = async <T>(expression: string) => (await view.evaluate(expression)) as T;
@@ -56,9 +65,14 @@ export async function openBrowser(width = 1200, height = 800): Promise<Browser> 
     open: async (url) => await view.navigate(url),
     evaluate,
     async until(expression) {
-      while (!(await evaluate<boolean>(`new Promise((done) => requestAnimationFrame(() => done(!!(${expression}))))`)));
+      while (
+        !(await evaluate<boolean>(
+          `new Promise((done) => requestAnimationFrame(() => done(!!(${expression}))))`,
+        ))
+      );
     },
-    cdp: async <T>(method: string, params?: Record<string, unknown>) => (await view.cdp(method, params)) as T,
+    cdp: async <T>(method: string, params?: Record<string, unknown>) =>
+      (await view.cdp(method, params)) as T,
     [Symbol.dispose]: () => view.close(),
   };
 }

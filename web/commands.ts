@@ -39,7 +39,7 @@ export function fileCommands(url: string, name: string, documents: readonly stri
   const commands = [
     { label: "curl, resumes", text: `curl -fL --retry 9 -C - -o ${to} ${from}` },
     { label: "wget, resumes", text: `wget -c -O ${to} ${from}` },
-    { label: "aria2, 16 connections", text: `aria2c -c -x16 -s16 -k1M -o ${quote(name)} ${from}` },
+    { label: "aria2, 16 connections", text: `aria2c -c -x16 -s16 -k1M -o ${to} ${from}` },
   ];
   if (documents.includes("meta4")) {
     const text = `aria2c --retry-wait=1 --seed-time=0 ${quote(`${url}.meta4`)}`;

@@ -43,7 +43,7 @@ export function head({ way, title, here, hidden = false }: Frame): string {
 <a class="skip" href="#main">Skip to content</a>
 <header class="bar">
 <nav aria-label="Path"><ol class="way">${steps(way, here)}</ol></nav>
-<button id="theme" type="button" hidden>Dark</button>
+<button id="theme" class="scripts" type="button">Dark</button>
 </header>
 <main id="main" tabindex="-1">
 `;
@@ -51,7 +51,7 @@ export function head({ way, title, here, hidden = false }: Frame): string {
 
 /** Everything after the content of `<main>`. */
 export const FOOT = `</main>
-<footer class="foot"><p>Served by rangesrv. <span class="keys" hidden>Keys: <kbd>/</kbd> filter, <kbd>↑</kbd> <kbd>↓</kbd> move, <kbd>Enter</kbd> open, <kbd>Backspace</kbd> up.</span></p></footer>
+<footer class="foot"><p>Served by rangesrv. <span class="keys scripts">Keys: <kbd>/</kbd> filter, <kbd>↑</kbd> <kbd>↓</kbd> move, <kbd>Enter</kbd> open, <kbd>Backspace</kbd> up.</span></p></footer>
 </body>
 </html>
 `;

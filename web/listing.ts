@@ -50,7 +50,7 @@ const UP = `
 
 function tools(): string {
   return `<div class="tools"><form><button name="folder" value="">Take the whole folder</button></form>
-<search><label id="filter" hidden>Filter <input type="search" autocomplete="off" spellcheck="false" aria-describedby="found"></label> <span id="found" role="status"></span></search></div>`;
+<search><label id="filter" class="scripts">Filter <input type="search" autocomplete="off" spellcheck="false" aria-describedby="found"></label> <span id="found" role="status"></span></search></div>`;
 }
 
 /** `3 files, 1 folder, 1.2 MiB`; what isn't known yet is left out. */

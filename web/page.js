@@ -22,12 +22,13 @@
   const isDark = () => (root.dataset.theme ?? (dark.matches ? "dark" : "light")) === "dark";
   const theme = stored();
   if (theme === "dark" || theme === "light") root.dataset.theme = theme;
+  // What needs this script is there from the first paint on.
+  root.classList.add("scripted");
 
   function setUpTheme() {
     const button = $("#theme");
     const label = () => (button.textContent = isDark() ? "Light" : "Dark");
     label();
-    button.hidden = false;
     dark.addEventListener("change", label);
     button.addEventListener("click", () => {
       root.dataset.theme = isDark() ? "light" : "dark";
@@ -136,7 +137,6 @@
     const label = $("#filter");
     if (!label) return;
     const input = $("input", label);
-    label.hidden = false;
     let waiting = 0;
     input.addEventListener("input", () => {
       cancelAnimationFrame(waiting);
@@ -169,8 +169,6 @@
   }
 
   function setUpKeys() {
-    const keys = $(".keys");
-    if (keys && $(".list")) keys.hidden = false;
     document.addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
       const table = $(".list");
@@ -195,7 +193,6 @@
 
   function setUpCopying() {
     for (const button of document.querySelectorAll("[data-copies]")) {
-      button.hidden = false;
       button.addEventListener("click", async () => {
         const source = document.getElementById(button.dataset.copies);
         const text = source.dataset.text ?? source.textContent;

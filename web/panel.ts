@@ -31,7 +31,7 @@ export function filePanel(way: Way, file: FileFacts, base: string | undefined): 
   const href = encodeName(name);
   const url = base === undefined ? undefined : `${base}${directoryPath(way)}${href}`;
   const commands = url === undefined ? [] : fileCommands(url, name, documents);
-  return `${head({ way, title: name, here: name, hidden: true })}<h1>${bdi(name)}</h1>
+  return `${head({ way, title: name, here: name, hidden: true })}<h1 class="alone">${bdi(name)}</h1>
 <div class="panel">
 <section class="card" aria-labelledby="what"><h2 id="what">File</h2>
 <dl class="facts">
@@ -68,7 +68,7 @@ export function folderPanel(
     (href) =>
       `<li><a href="${href}">${escape(decodeURIComponent(href.slice(href.lastIndexOf("/") + 1)))}</a>`,
   );
-  return `${head({ way, title: `The folder ${name}`, here: "the whole folder", hidden: true })}<h1>The folder ${bdi(name)}</h1>
+  return `${head({ way, title: `The folder ${name}`, here: "the whole folder", hidden: true })}<h1 class="alone">The folder ${bdi(name)}</h1>
 <div class="panel">
 ${section("take", "Take it", commands)}
 ${url === undefined ? "" : scanned(url)}
@@ -85,7 +85,7 @@ function section(id: string, title: string, commands: readonly Command[]): strin
 
 /** What is copied is the text of the element: a command has no character that isn't seen. */
 function command(id: string, label: string, text: string): string {
-  const button = `<button type="button" data-copies="${id}" aria-label="Copy: ${escape(label)}" hidden>Copy</button>`;
+  const button = `<button type="button" data-copies="${id}" aria-label="Copy: ${escape(label)}" class="scripts">Copy</button>`;
   return `<div class="command"><h3>${escape(label)}</h3><pre id="${id}">${escape(text)}</pre>${button}</div>`;
 }
 
@@ -103,7 +103,7 @@ function checked(href: string, documents: readonly string[]): string {
 <progress max="100" value="0" aria-label="Digests" hidden></progress>
 <p><button type="button" class="compute" hidden>Compute the digests</button></p>
 <p class="actions">${links.join(" ")}</p>
-<div id="magnet" hidden><p><a id="magnet-link" href="#magnet">Open the magnet link</a></p><div class="command"><pre id="magnet-text"></pre><button type="button" data-copies="magnet-text" aria-label="Copy the magnet link" hidden>Copy</button></div></div>
+<div id="magnet" hidden><p><a id="magnet-link" href="#magnet">Open the magnet link</a></p><div class="command"><pre id="magnet-text"></pre><button type="button" data-copies="magnet-text" aria-label="Copy the magnet link" class="scripts">Copy</button></div></div>
 </section>`;
 }
 
