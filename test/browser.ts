@@ -65,11 +65,15 @@ export async function openBrowser(width = 1200, height = 800): Promise<Browser> 
     open: async (url) => await view.navigate(url),
     evaluate,
     async until(expression) {
-      while (
-        !(await evaluate<boolean>(
-          `new Promise((done) => requestAnimationFrame(() => done(!!(${expression}))))`,
-        ))
-      );
+      for (;;) {
+        try {
+          const frame = `new Promise((done) => requestAnimationFrame(() => done(!!(${expression}))))`;
+          if (await evaluate<boolean>(frame)) return;
+        } catch (error) {
+          // The page went away for the next one.
+          if (!(error instanceof Error && /navigated|context/i.test(error.message))) throw error;
+        }
+      }
     },
     cdp: async <T>(method: string, params?: Record<string, unknown>) =>
       (await view.cdp(method, params)) as T,
