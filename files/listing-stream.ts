@@ -8,6 +8,7 @@
  */
 
 import { fstatSync } from "node:fs";
+import type { Maker } from "../http/plan.ts";
 import { Crowded } from "./failure.ts";
 import { type Names, readEntry } from "./listing-entries.ts";
 import { addToTotals, type Entry, type Form, NOTHING, type Totals } from "./listing-text.ts";
@@ -31,6 +32,7 @@ export class NameList {
   readonly #names: Names;
   readonly #version: string | undefined;
   #clients = 0;
+  #open = true;
 
   /** Owns the directory from now on. Throws Crowded when too many names are held. */
   constructor(root: Root, directory: OpenDirectory, names: Names, version: string | undefined) {
@@ -49,30 +51,35 @@ export class NameList {
     return version === undefined ? undefined : liveOf(root).get(version);
   }
 
-  /** The page in this form. Its reader ends or cancels it. */
-  stream(form: Form): ReadableStream<Uint8Array> {
+  /** The page in this form. `maker` is told of what is made of it. */
+  stream(form: Form, maker: Maker): ReadableStream<Uint8Array> {
     this.#clients += 1;
     let open = true;
     const pieces = this.#pieces(form);
-    const end = () => {
-      if (open) this.#leave();
+    const end = (how: Parameters<Maker["made"]>[0]) => {
+      if (!open) return;
       open = false;
+      this.#leave();
+      maker.made(how);
     };
     return new ReadableStream<Uint8Array>({
       pull: (controller) =>
         inTurn(() => {
           if (!open) return;
           const { done, value } = pieces.next();
-          if (value !== undefined) controller.enqueue(value);
+          if (value !== undefined) {
+            maker.sent(value.length);
+            controller.enqueue(value);
+          }
           if (!done) return;
-          end();
+          end("whole");
           controller.close();
         }).catch((error: unknown) => {
-          end();
+          end("failed");
           // The header is sent: only a broken connection tells that the page isn't complete.
           controller.error(error);
         }),
-      cancel: end,
+      cancel: () => end("unwanted"),
     });
   }
 
@@ -119,8 +126,6 @@ export class NameList {
       this.#directory[Symbol.dispose]();
     });
   }
-
-  #open = true;
 }
 
 /** Stands for the names in a directory; undefined while they may change without a trace. */

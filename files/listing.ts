@@ -56,7 +56,7 @@ export async function listDirectory(
   const made = await queue.ask(key, subject);
   if (made.kind === "plan") return made.plan;
   const form = makeForm();
-  return planListing(form.mediaType, { kind: "stream", body: made.stream(form) });
+  return planListing(form.mediaType, { kind: "stream", open: (maker) => made.stream(form, maker) });
 }
 
 async function make(listed: Listed): Promise<Made> {

@@ -17,7 +17,14 @@ import {
 import { basename, dirname, join } from "node:path";
 import { type Running, startBinary } from "./binary.ts";
 import { type Ran, run, testWith } from "./clients.ts";
-import { offsetBytes, settle, SETTLED, temporaryDirectory, writeSettled } from "./site.ts";
+import {
+  offsetBytes,
+  settle,
+  SETTLED,
+  startSite,
+  temporaryDirectory,
+  writeSettled,
+} from "./site.ts";
 
 // Real processes and many megabytes take longer than a unit.
 setDefaultTimeout(60_000);
@@ -396,6 +403,19 @@ testWith("wget")("wget -r mirrors a tree of odd names by its listings", async ()
   const wrong = answers(ran.stderr).filter((answer) => answer !== "200");
   // It asks for /robots.txt, which there is none of.
   expect([wrong, describeTree(into)]).toEqual([["404"], Object.fromEntries(original)]);
+});
+
+testWith("wget")("wget -r takes each listing and each file once, and nothing else", async () => {
+  const directory = temporaryDirectory();
+  mkdirSync(join(directory, "sub"));
+  for (const name of ["a.bin", "b.md", "sub/c.bin"]) writeFileSync(join(directory, name), name);
+  using site = startSite({}, directory);
+  const asked: string[] = [];
+  site.served.transfers.observe({ ended: ({ target }) => void asked.push(target) });
+  await wget("-r", "-np", "-P", scratch(), `${site.origin}/data/`);
+  expect(asked.toSorted()).toEqual([
+    ...["/data/", "/data/a.bin", "/data/b.md", "/data/sub/", "/data/sub/c.bin", "/robots.txt"],
+  ]);
 });
 
 testWith("curl", "wget")("?download is saved under the file's own name", async () => {

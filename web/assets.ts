@@ -4,7 +4,7 @@
  */
 
 import type { Fields } from "../http/conditional.ts";
-import { type Plan, planMethod } from "../http/plan.ts";
+import type { Plan } from "../http/plan.ts";
 import script from "./page.js" with { type: "text" };
 import style from "./style.css" with { type: "text" };
 
@@ -18,8 +18,6 @@ export interface Asset {
 export const STYLE = asset("page", "css", "text/css; charset=utf-8", style);
 export const SCRIPT = asset("page", "js", "text/javascript; charset=utf-8", script);
 
-const ASSETS: ReadonlyMap<string, Asset> = new Map([STYLE, SCRIPT].map((one) => [one.path, one]));
-
 /** `/-/NAME.HASH.EXTENSION` */
 export function asset(name: string, extension: string, mediaType: string, text: string): Asset {
   const hash = new Bun.CryptoHasher("sha256").update(text).digest("hex").slice(0, 12);
@@ -27,31 +25,26 @@ export function asset(name: string, extension: string, mediaType: string, text: 
   return { path: `/-/${name}.${hash}.${extension}`, mediaType, bytes };
 }
 
-/** The answer at a URL of an asset; undefined at any other. */
-export function planAsset(
-  { url, method }: Pick<Request, "url" | "method">,
-  fields: Fields,
-): Plan | undefined {
-  const found = ASSETS.get(url.slice(url.lastIndexOf("/-/")));
-  if (found === undefined || !isPath(url, found.path)) return undefined;
-  const refused = planMethod(method);
-  if (refused !== undefined) return refused;
+/** What answers at the URLs of assets. */
+export const ASSET_ROUTES = Object.fromEntries(
+  [STYLE, SCRIPT].map((one) => [
+    one.path,
+    (asked: { readonly fields: Fields }) => planAsset(one, asked.fields),
+  ]),
+);
+
+export function planAsset(one: Asset, fields: Fields): Plan {
   const coded = acceptsGzip(fields.get("accept-encoding"));
   return {
     status: 200,
     fields: {
-      "content-type": found.mediaType,
+      "content-type": one.mediaType,
       "cache-control": "public, max-age=31536000, immutable",
       vary: "Accept-Encoding",
       ...(coded ? { "content-encoding": "gzip" } : {}),
     },
-    content: { kind: "bytes", bytes: coded ? gzipped(found) : found.bytes },
+    content: { kind: "bytes", bytes: coded ? gzipped(one) : one.bytes },
   };
-}
-
-/** `url` is absolute, or a path from a client without Host. */
-function isPath(url: string, path: string): boolean {
-  return url === path || new RegExp(`^https?://[^/]*${path.replaceAll(".", "\\.")}$`).test(url);
 }
 
 /** RFC 9110 §12.5.3, as far as one coding needs it: named, and not with a weight of 0. */

@@ -81,10 +81,10 @@ function row({ name, type, size, mtime, unreachable = false }: Entry): string {
   return `<tr${slash && ' class="dir"'}><td>${link}<td class=n${length.slice(3)}<td>${time(mtime)}<td>${about}`;
 }
 
-/** A form changes line breaks in what it sends. */
 function details(name: string): string {
   const label = `<span class="unseen">Details of ${escape(name)}</span>`;
-  if (/[\r\n]/.test(name))
-    return `<a class="more" rel="nofollow" href="?file=${encodeName(name)}">${label}</a>`;
-  return `<button class="more" form="about" name="file" value=${exactly(name)}>${label}</button>`;
+  // A form changes line breaks in what it sends.
+  const sent = /[\r\n]/.test(name) ? ["encoded", encodeName(name)] : ["file", name];
+  const [parameter = "", value = ""] = sent;
+  return `<button class="more" form="about" name="${parameter}" value=${exactly(value)}>${label}</button>`;
 }

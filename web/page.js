@@ -73,7 +73,7 @@
     const largest = Number(body.parentElement.dataset.largest);
     for (const row of body.rows) {
       const more = $("button.more", row);
-      if (more) linkTo(more, new URLSearchParams({ file: more.value }));
+      if (more) linkTo(more, new URLSearchParams({ [more.name]: more.value }));
       const size = row.cells[1];
       if (!(largest > 0) || !size?.title) continue;
       const bar = document.createElement("span");

@@ -13,6 +13,7 @@ import { listDirectory } from "../files/listing.ts";
 import { locate, type OpenDirectory, type Root } from "../files/locate.ts";
 import type { OpenFile } from "../files/open-file.ts";
 import { fill } from "../files/page-cache.ts";
+import type { Transfer } from "../files/transfer.ts";
 import { baseUrl } from "../http/base-url.ts";
 import type { Fields } from "../http/conditional.ts";
 import { prefersJson } from "../http/negotiate.ts";
@@ -37,11 +38,10 @@ export async function planPage(
   options: PagesOptions,
   directory: OpenDirectory,
   target: PathTarget,
-  request: Request,
-  fields: Fields,
+  { request, fields }: Pick<Transfer, "request" | "fields">,
 ): Promise<Plan> {
   const parameters = target.query === "" ? undefined : new URLSearchParams(target.query);
-  const name = parameters?.get("file") ?? undefined;
+  const name = parameters?.get("file") ?? decode(parameters?.get("encoded") ?? undefined);
   if (name !== undefined || parameters?.has("folder")) {
     directory[Symbol.dispose]();
     const base = baseUrl({ url: request.url, host: fields.get("host") }, options.url);
@@ -50,11 +50,18 @@ export async function planPage(
       ? planFolder(options, segments, base)
       : planFile(options, segments, name, base);
   }
-  const plan = await planListed(options, directory, target, fields);
-  const { content } = plan;
-  // Nobody would end it.
-  if (content.kind === "stream" && request.signal.aborted) void content.body.cancel();
-  return plan;
+  return await planListed(options, directory, target, fields);
+}
+
+/** A name as it stands in a path, as forms send one with a line break. */
+function decode(encoded: string | undefined): string | undefined {
+  if (encoded === undefined) return undefined;
+  try {
+    return decodeURIComponent(encoded);
+  } catch (error) {
+    if (error instanceof URIError) return "";
+    throw error;
+  }
 }
 
 /** The panel of a file, which the name in the query stands for as a name in the path would. */

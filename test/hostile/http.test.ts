@@ -246,8 +246,10 @@ test("Many large listings at once take turns with everybody else", async () => {
 
 const FILE_POLICY =
   "sandbox allow-downloads; default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; media-src 'self'; font-src 'self'";
-const PAGE_POLICY =
+const DATA_POLICY =
   "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const PAGE_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 test.each<[string, string, string, Record<string, string>, number, string | undefined]>([
   ["a file", "GET", "small", {}, 200, undefined],
@@ -267,7 +269,8 @@ test.each<[string, string, string, Record<string, string>, number, string | unde
   ["a directory without its slash", "GET", "pages", {}, 308, undefined],
   ["the root", "GET", "../", {}, 307, undefined],
   ["a listing", "GET", "", {}, 200, PAGE_POLICY],
-  ["a listing in JSON", "GET", "", { Accept: "application/json" }, 200, PAGE_POLICY],
+  ["a listing in JSON", "GET", "", { Accept: "application/json" }, 200, DATA_POLICY],
+  ["a file's panel", "GET", "?file=small", {}, 200, PAGE_POLICY],
   ["a document", "GET", "small.sha256", {}, 200, undefined],
   ["the tracker", "GET", "../-/announce", {}, 200, undefined],
   // What a browser would run
