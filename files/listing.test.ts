@@ -1,9 +1,10 @@
 /** Listings: the documents that a file of its length has, their order, and names that would act. */
 
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { settle, startSite, temporaryDirectory, writeSettled } from "../test/site.ts";
+import { Wire } from "../test/wire.ts";
 
 setDefaultTimeout(60_000);
 
@@ -107,3 +108,90 @@ test("A date that no calendar has doesn't keep a directory from being listed", a
     [],
   ]);
 });
+
+/** A directory of 6000 entries: so many that its page is sent while it is made. */
+function startMany() {
+  const site = startSite({}, temporaryDirectory("/dev/shm"));
+  const many = join(site.directory, "many");
+  mkdirSync(many);
+  for (let n = 0; n < 5_990; n++) writeFileSync(join(many, `file${n}`), "x");
+  for (let n = 0; n < 10; n++) mkdirSync(join(many, `dir${n}`));
+  settle(many);
+  return { site, url: `${site.origin}/data/many/` };
+}
+
+function linksOf(page: string): string[] {
+  return [...page.matchAll(/<td><a href="([^"]*)"/g)].map(([, href = ""]) => href);
+}
+
+test("A page of very many entries has each once, in order, and its totals at the end", async () => {
+  const { site, url } = startMany();
+  using _ = site;
+  const response = await fetch(url);
+  const page = await response.text();
+  const expected = [
+    ...["../", ...Array.from({ length: 10 }, (_, n) => `dir${n}/`)],
+    ...Array.from({ length: 5_990 }, (_, n) => `file${n}`),
+  ];
+  const descending = linksOf(await (await fetch(`${url}?order=desc`)).text());
+  const bySize = await (await fetch(`${url}?sort=size`)).text();
+  expect([
+    [response.headers.get("content-length"), response.headers.get("vary")],
+    linksOf(page),
+    [...page.matchAll(/class="totals"[^>]*>(.*)<\/p>/g)].map(([, totals]) => totals),
+    descending.slice(0, 13),
+    linksOf(bySize),
+  ]).toEqual([
+    [null, "Accept"],
+    expected,
+    ["5990 files, 10 folders", '5990 files, 10 folders, <span title="5990 bytes">5.8 KiB</span>'],
+    [
+      ...["../", ...Array.from({ length: 10 }, (_, n) => `dir${9 - n}/`)],
+      ...["file5989", "file5988"],
+    ],
+    expected,
+  ]);
+});
+
+function countOpen(path: string): number {
+  const links = readdirSync("/proc/self/fd").flatMap((one) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${one}`)];
+    } catch {
+      return [];
+    }
+  });
+  return links.filter((link) => link === path).length;
+}
+
+test.skipIf(process.platform !== "linux")(
+  "A client that goes away, and HEAD, leave nothing open",
+  async () => {
+    const { site, url } = startMany();
+    using _ = site;
+    const ended: unknown[] = [];
+    const { promise, resolve } = Promise.withResolvers<void>();
+    site.served.transfers.observe({
+      ended: ({ kind, outcome }) => {
+        ended.push([kind, outcome]);
+        if (ended.length === 3) resolve();
+      },
+    });
+    const leaver = await Wire.connect(site.port);
+    leaver.request("GET", "/data/many/");
+    leaver.pause();
+    const head = await fetch(url, { method: "HEAD" });
+    const whole = await (await fetch(url)).text();
+    leaver[Symbol.dispose]();
+    await promise;
+    while (countOpen(join(site.directory, "many")) > 0) await new Promise(setImmediate);
+    expect([head.status, linksOf(whole).length, ended.toSorted()]).toEqual([
+      ...[200, 6001],
+      [
+        ["head", "complete"],
+        ["listing", "aborted"],
+        ["listing", "complete"],
+      ],
+    ]);
+  },
+);
