@@ -11,6 +11,7 @@ import { fstatSync } from "node:fs";
 import type { Maker } from "../http/plan.ts";
 import { Crowded } from "./failure.ts";
 import { type Names, readEntry } from "./listing-entries.ts";
+import { sortNames } from "./listing-order.ts";
 import { addToTotals, type Entry, type Form, NOTHING, type Totals } from "./listing-text.ts";
 import { type OpenDirectory, pathOf, type Root } from "./locate.ts";
 import { Turn } from "./turns.ts";
@@ -30,17 +31,27 @@ export class NameList {
   readonly #root: Root;
   readonly #directory: OpenDirectory;
   readonly #names: Names;
+  /** Begun when the list is made: the top of the page needs no order. */
+  readonly #sorted: Promise<Names>;
   readonly #version: string | undefined;
   #clients = 0;
   #open = true;
 
   /** Owns the directory from now on. Throws Crowded when too many names are held. */
-  constructor(root: Root, directory: OpenDirectory, names: Names, version: string | undefined) {
+  constructor(
+    root: Root,
+    directory: OpenDirectory,
+    names: Names,
+    descending: boolean,
+    version: string | undefined,
+  ) {
     if (listed + countNames(names) > MOST_NAMES) throw new Crowded();
     this.#root = root;
     this.#directory = directory;
     this.#names = names;
     this.#version = version;
+    this.#sorted = lastSort.then(() => orderNames(names, descending));
+    lastSort = this.#sorted.catch(() => undefined);
     listed += countNames(names);
     if (version !== undefined) liveOf(root).set(version, this);
     this.#closeSoon();
@@ -55,42 +66,50 @@ export class NameList {
   stream(form: Form, maker: Maker): ReadableStream<Uint8Array> {
     this.#clients += 1;
     let open = true;
-    const pieces = this.#pieces(form);
+    let pieces: Generator<Uint8Array, void> | undefined;
     const end = (how: Parameters<Maker["made"]>[0]) => {
       if (!open) return;
       open = false;
       this.#leave();
       maker.made(how);
     };
+    const send = (controller: ReadableStreamDefaultController<Uint8Array>, piece: Uint8Array) => {
+      maker.sent(piece.length);
+      controller.enqueue(piece);
+    };
     return new ReadableStream<Uint8Array>({
-      pull: (controller) =>
-        inTurn(() => {
+      start: (controller) => send(controller, this.#top(form)),
+      pull: async (controller) => {
+        try {
+          pieces ??= this.#pieces(form, await this.#sorted);
+          const { done, value } = await inTurn(pieces);
           if (!open) return;
-          const { done, value } = pieces.next();
-          if (value !== undefined) {
-            maker.sent(value.length);
-            controller.enqueue(value);
-          }
+          if (value !== undefined) send(controller, value);
           if (!done) return;
           end("whole");
           controller.close();
-        }).catch((error: unknown) => {
+        } catch (error) {
           end("failed");
           // The header is sent: only a broken connection tells that the page isn't complete.
           controller.error(error);
-        }),
+        }
+      },
       cancel: () => end("unwanted"),
     });
   }
 
-  /** Each takes one turn. */
-  *#pieces(form: Form): Generator<Uint8Array, void> {
-    const { directories, files, unreachable } = this.#names;
+  #top(form: Form): Uint8Array {
+    const { files, directories } = this.#names;
     const named = { files: files.length, directories: directories.length };
+    return Buffer.from(form.head({ ...named, bytes: 0, partial: true }));
+  }
+
+  /** Each takes one turn. */
+  *#pieces(form: Form, names: Names): Generator<Uint8Array, void> {
     let totals: Totals = { ...NOTHING, partial: true };
-    let text = form.head({ ...named, bytes: 0, partial: true });
+    let text = "";
     let turn = new Turn();
-    for (const entry of this.#entries()) {
+    for (const entry of this.#entries(names)) {
       if (entry !== undefined) {
         totals = addToTotals(totals, entry);
         text += form.entry(entry);
@@ -100,13 +119,13 @@ export class NameList {
       text = "";
       turn = new Turn();
     }
-    for (const entry of unreachable) text += form.entry(entry);
-    yield Buffer.from(text + form.tail(unreachable.reduce(addToTotals, totals)));
+    for (const entry of names.unreachable) text += form.entry(entry);
+    yield Buffer.from(text + form.tail(names.unreachable.reduce(addToTotals, totals)));
   }
 
-  *#entries(): Generator<Entry | undefined> {
+  *#entries({ directories, files }: Names): Generator<Entry | undefined> {
     const path = pathOf(this.#directory);
-    for (const names of [this.#names.directories, this.#names.files]) {
+    for (const names of [directories, files]) {
       for (const name of names) yield readEntry(this.#root, `${path}/${name}`, name);
     }
   }
@@ -146,11 +165,22 @@ function countNames({ directories, files }: Names): number {
   return directories.length + files.length;
 }
 
+/** One list is sorted at a time. */
+let lastSort: Promise<unknown> = Promise.resolve();
+
+async function orderNames(names: Names, descending: boolean): Promise<Names> {
+  const turn = new Turn();
+  const directories = await sortNames(names.directories, turn);
+  const files = await sortNames(names.files, turn);
+  if (!descending) return { ...names, directories, files };
+  return { ...names, directories: directories.reverse(), files: files.reverse() };
+}
+
 let last: Promise<unknown> = Promise.resolve();
 
-/** Does `work` when the others before it are done, one in a turn of the event loop. */
-function inTurn(work: () => void): Promise<void> {
-  const done = last.then(() => new Promise(setImmediate)).then(work);
-  last = done.catch(() => {});
-  return done;
+/** The next of `pieces` when the others before it are made: one in a turn of the event loop. */
+function inTurn<T>(pieces: Iterator<T, void>): Promise<IteratorResult<T, void>> {
+  const made = last.then(() => new Promise(setImmediate)).then(() => pieces.next());
+  last = made.catch(() => undefined);
+  return made;
 }

@@ -76,14 +76,14 @@ test("No name acts on the page, the line or the terminal that shows it", async (
     unseen: [false, false],
     title: "Index of /data/d\u241b[2J/",
     shown: [
-      '<a href="%3Ci%3E"><bdi>&lt;i&gt;</bdi></a>',
+      '<a href="%3Ci%3E">&lt;i&gt;</a>',
       '<a href="a%0Ab"><bdi>a\u240ab</bdi></a>',
       '<a href="c%1B%5D0%3Bx%07"><bdi>c\u241b]0;x\u2407</bdi></a>',
       '<a href="d%7F%C2%85"><bdi>d\u2421\ufffd</bdi></a>',
       '<a href="e%E2%80%AEgnp.exe"><bdi>e\ufffdgnp.exe</bdi></a>',
       '<a href="n%EF%BF%BD"><bdi>n\ufffd</bdi></a>',
-      '<span class="note" title="The name is no UTF-8: no URL leads there"><bdi>n\\xfe</bdi></span>',
-      '<span class="note" title="The name is no UTF-8: no URL leads there"><bdi>n\\xff</bdi></span>',
+      '<span class="note" title="The name is no UTF-8: no URL leads there">n\\xfe</span>',
+      '<span class="note" title="The name is no UTF-8: no URL leads there">n\\xff</span>',
     ],
     names: ["<i>", "a\nb", "c\u001b]0;x\u0007", "d\u007f\u0085", "e\u202egnp.exe", "n\ufffd"],
   });

@@ -6,7 +6,7 @@
 
 import { type Plan, planListing } from "../http/plan.ts";
 import { type Names, readEntries, readNames } from "./listing-entries.ts";
-import { type Order, sortEntries, sortNames, sortStrings } from "./listing-order.ts";
+import { type Order, sortEntries, sortStrings } from "./listing-order.ts";
 import { NameList, versionOf } from "./listing-stream.ts";
 import { addToTotals, type Entry, type Form, NOTHING, type Totals } from "./listing-text.ts";
 import { type OpenDirectory, pathOf, type Root } from "./locate.ts";
@@ -69,8 +69,7 @@ async function make(listed: Listed): Promise<Made> {
   const names = await readNames(root, directory, turn);
   const many = names.directories.length + names.files.length >= MANY;
   if (many && order?.by === "name") {
-    const sorted = await orderNames(names, order, turn);
-    const list = new NameList(root, directory, sorted, versioned);
+    const list = new NameList(root, directory, names, order.descending, versioned);
     listed.keep();
     return list;
   }
@@ -78,14 +77,6 @@ async function make(listed: Listed): Promise<Made> {
   const form = makeForm();
   const bytes = await render(entries, form, turn);
   return { kind: "plan", plan: planListing(form.mediaType, { kind: "bytes", bytes }) };
-}
-
-/** Names of each type in their natural order. */
-async function orderNames(names: Names, { descending }: Order, turn: Turn): Promise<Names> {
-  const directories = await sortNames(names.directories, turn);
-  const files = await sortNames(names.files, turn);
-  if (!descending) return { ...names, directories, files };
-  return { ...names, directories: directories.reverse(), files: files.reverse() };
 }
 
 /** Directories first, each type in its order. */

@@ -16,7 +16,8 @@ export function escape(text: string): string {
 
 /** A name for the reader, whichever way it is written: its direction ends with it. */
 export function bdi(name: string): string {
-  return `<bdi>${escape(name)}</bdi>`;
+  const shown = escape(name);
+  return /[^ -~]/.test(shown) ? `<bdi>${shown}</bdi>` : shown;
 }
 
 /** A quoted attribute whose value is kept to the last character: what a form sends, or a script reads. */
@@ -44,8 +45,8 @@ export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
 
-/** A date, RFC 3339 in UTC, as `<time>`: the page's script shows it in the reader's zone. */
+/** A date, RFC 3339 in UTC with milliseconds, as `<time>`: the page's script shows it in the reader's zone. */
 export function time(date: string): string {
-  const shown = date.replace(/^(.*)T(\d\d:\d\d).*$/, "$1 $2");
-  return `<time datetime="${date}" title="${shown} UTC">${shown}</time>`;
+  const at = date.indexOf("T");
+  return `<time datetime="${date.slice(0, -5)}Z">${date.slice(0, at)} ${date.slice(at + 1, at + 6)}</time>`;
 }

@@ -19,9 +19,11 @@ export function listingForm(way: Way, order: Order): Form {
   const path = pathText(way);
   const opening = head({ way, title: `Index of ${path}` });
   let rows = 0;
+  let many = false;
   return {
     mediaType: "text/html; charset=utf-8",
     head(totals) {
+      many = totals.partial;
       const names = `<h1>${bdi(way.segments.at(-1) ?? way.prefix)}</h1>`;
       return `${opening}<div class="top">${names}${tools()}</div>
 <p class="totals" id="totals">${summary(totals)}</p>
@@ -32,7 +34,7 @@ export function listingForm(way: Way, order: Order): Form {
 <thead><tr>${SORTED_BY.map((by) => heading(by, order)).join("")}<th scope="col"><span class="unseen">Details</span></th></tr></thead>
 <tbody>${way.segments.length > 0 ? UP : ""}`;
     },
-    entry: (one) => `${rows++ % BODY === 0 ? "</tbody>\n<tbody>" : ""}\n${row(one)}`,
+    entry: (one) => `${rows++ % BODY === 0 ? "</tbody>\n<tbody>" : ""}\n${row(one, many)}`,
     separator: "",
     tail(totals) {
       const empty = rows === 0 ? '\n<p class="empty">This folder is empty.</p>' : "";
@@ -70,15 +72,16 @@ function heading(by: SortedBy, order: Order): string {
   return `<th scope="col"${state}><form class="sort">${inputs}<button>${TITLES[by]}</button></form></th>`;
 }
 
-function row({ name, type, size, mtime, unreachable = false }: Entry): string {
+/** `many`: the script makes the way to the panel, where there are so many rows that buttons would slow down the browser. */
+function row({ name, type, size, mtime, unreachable = false }: Entry, many: boolean): string {
   const slash = type === "directory" ? "/" : "";
   const shown = `${bdi(name)}${slash}`;
   const link = unreachable
     ? `<span class="note" title="The name is no UTF-8: no URL leads there">${shown}</span>`
     : `<a href="${encodeName(name)}${slash}">${shown}</a>`;
-  const length = size === undefined ? "<td>" : `<td title="${size} bytes">${formatSize(size)}`;
-  const about = type === "directory" || unreachable ? "" : details(name);
-  return `<tr${slash && ' class="dir"'}><td>${link}<td class=n${length.slice(3)}<td>${time(mtime)}<td>${about}`;
+  const length = size === undefined ? "" : ` title="${size} bytes">${formatSize(size)}`;
+  const about = many || type === "directory" || unreachable ? "" : details(name);
+  return `<tr${slash && ' class="dir"'}><td>${link}<td class=n${length || ">"}<td>${time(mtime)}<td>${about}`;
 }
 
 function details(name: string): string {

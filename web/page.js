@@ -48,7 +48,9 @@
   function localise(within) {
     for (const time of within.querySelectorAll("time")) {
       const date = new Date(time.dateTime);
-      if (!Number.isNaN(date.valueOf())) time.textContent = dates.format(date);
+      if (Number.isNaN(date.valueOf())) continue;
+      time.textContent = dates.format(date);
+      time.title = time.dateTime;
     }
   }
 
@@ -67,13 +69,28 @@
     }
   }
 
+  /** The way to the panel of the file in a row. */
+  function linkPanel(row) {
+    const link = $("a", row.cells[0]);
+    if (!link || row.matches(".dir, .up") || $("a.more", row)) return;
+    const more = document.createElement("a");
+    // A name is encoded in a path as in a query.
+    more.href = `?file=${link.getAttribute("href")}`;
+    more.rel = "nofollow";
+    more.className = "more";
+    const label = document.createElement("span");
+    label.className = "unseen";
+    label.textContent = `Details of ${link.textContent}`;
+    more.append(label);
+    row.cells[3].replaceChildren(more);
+  }
+
   /** A body of rows that is about to be seen. */
   function decorate(body) {
     localise(body);
     const largest = Number(body.parentElement.dataset.largest);
     for (const row of body.rows) {
-      const more = $("button.more", row);
-      if (more) linkTo(more, new URLSearchParams({ [more.name]: more.value }));
+      linkPanel(row);
       const size = row.cells[1];
       if (!(largest > 0) || !size?.title) continue;
       const bar = document.createElement("span");
@@ -98,17 +115,37 @@
   // only as many are touched as are shown.
 
   const MOST_SHOWN = 500;
-  let rows = [];
-  let complete = false;
+  const rows = [];
+  /** Bodies that aren't in `rows` yet. More rows may come into the last one. */
+  const unread = [];
 
-  function readRows(table) {
-    if (complete) return rows;
-    rows = [];
-    for (const row of table.querySelectorAll("tbody:not(.matches) > tr:not(.up)")) {
-      rows.push({ row, name: row.cells[0].textContent.toLowerCase() });
+  function readBody(body) {
+    for (let row = body.firstElementChild; row; row = row.nextElementSibling) {
+      if (row.className === "up") continue;
+      rows.push({ row, name: row.firstElementChild.textContent.toLowerCase() });
     }
-    complete = document.readyState !== "loading";
-    return rows;
+  }
+
+  function readRows() {
+    const left = document.readyState === "loading" ? 1 : 0;
+    for (const body of unread.splice(0, unread.length - left)) readBody(body);
+  }
+
+  let reading = false;
+
+  /** When nothing else is to be done. */
+  function readIdly(deadline) {
+    while (unread.length > 1 && deadline.timeRemaining() > 3) readBody(unread.shift());
+    reading = unread.length > 1;
+    if (reading) requestIdleCallback(readIdly);
+  }
+
+  function expectBody(body) {
+    seen.observe(body);
+    unread.push(body);
+    if (reading || unread.length < 3 || !globalThis.requestIdleCallback) return;
+    reading = true;
+    requestIdleCallback(readIdly);
   }
 
   function filter(table, wanted) {
@@ -120,7 +157,8 @@
       $("#found").textContent = "";
       return;
     }
-    const found = readRows(table).filter(({ name }) => words.every((word) => name.includes(word)));
+    readRows();
+    const found = rows.filter(({ name }) => words.every((word) => name.includes(word)));
     const body = document.createElement("tbody");
     body.className = "matches";
     body.append(...found.slice(0, MOST_SHOWN).map(({ row }) => row.cloneNode(true)));
@@ -300,11 +338,11 @@
     if (!table) return;
     linkForms();
     setUpFilter(table);
-    for (const body of table.tBodies) seen.observe(body);
+    for (const body of table.tBodies) expectBody(body);
     new MutationObserver((changes) => {
       for (const { addedNodes } of changes) {
         for (const node of addedNodes) {
-          if (node.tagName === "TBODY" && !node.matches(".matches")) seen.observe(node);
+          if (node.tagName === "TBODY" && !node.matches(".matches")) expectBody(node);
         }
       }
     }).observe(table, { childList: true });
