@@ -48,7 +48,7 @@ export function listingForm(way: Way, order: Order): Form {
 
 /** Above the prefix there is nothing to list. */
 const UP = `
-<tr class="up"><td><a href="../">..</a> <span class="note">up</span></td><td></td><td></td><td></td></tr>`;
+<tr class="up"><td><a href="../">.. up</a></td><td></td><td></td><td></td></tr>`;
 
 function tools(): string {
   return `<div class="tools"><form><button name="folder" value="">Take the whole folder</button></form>

@@ -251,6 +251,20 @@ const DATA_POLICY =
 const PAGE_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+test("Style and script of the pages are in the executable", async () => {
+  const page = (await ask(server.port, "GET", "/data/")).body.toString();
+  const paths = [...page.matchAll(/"(\/-\/[^"]+)"/g)].map(([, path = ""]) => path);
+  const answers = [];
+  for (const path of paths) {
+    const { status, fields } = await ask(server.port, "GET", path, { "Accept-Encoding": "gzip" });
+    answers.push([status, fields["content-encoding"], fields["content-type"]]);
+  }
+  expect(answers).toEqual([
+    [200, "gzip", "text/css; charset=utf-8"],
+    [200, "gzip", "text/javascript; charset=utf-8"],
+  ]);
+});
+
 test.each<[string, string, string, Record<string, string>, number, string | undefined]>([
   ["a file", "GET", "small", {}, 200, undefined],
   ["HEAD", "HEAD", "small", {}, 200, undefined],
