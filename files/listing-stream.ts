@@ -12,7 +12,7 @@ import type { Maker } from "../http/plan.ts";
 import { Crowded } from "./failure.ts";
 import { type Names, readEntry } from "./listing-entries.ts";
 import { sortNames } from "./listing-order.ts";
-import { addToTotals, type Entry, type Form, NOTHING, type Totals } from "./listing-text.ts";
+import type { Entry, Form } from "./listing-text.ts";
 import { type OpenDirectory, pathOf, type Root } from "./locate.ts";
 import { Turn } from "./turns.ts";
 
@@ -106,12 +106,14 @@ export class NameList {
 
   /** Each takes one turn. */
   *#pieces(form: Form, names: Names): Generator<Uint8Array, void> {
-    let totals: Totals = { ...NOTHING, partial: true };
+    const sums = { files: 0, directories: 0, bytes: 0, partial: true };
     let text = "";
     let turn = new Turn();
     for (const entry of this.#entries(names)) {
       if (entry !== undefined) {
-        totals = addToTotals(totals, entry);
+        if (entry.type === "directory") sums.directories += 1;
+        else sums.files += 1;
+        sums.bytes += entry.size ?? 0;
         text += form.entry(entry);
       }
       if (!turn.isOver) continue;
@@ -119,15 +121,15 @@ export class NameList {
       text = "";
       turn = new Turn();
     }
-    for (const entry of names.unreachable) text += form.entry(entry);
-    yield Buffer.from(text + form.tail(names.unreachable.reduce(addToTotals, totals)));
+    yield Buffer.from(text + form.tail(sums));
   }
 
-  *#entries({ directories, files }: Names): Generator<Entry | undefined> {
+  *#entries({ directories, files, unreachable }: Names): Generator<Entry | undefined> {
     const path = pathOf(this.#directory);
     for (const names of [directories, files]) {
       for (const name of names) yield readEntry(this.#root, `${path}/${name}`, name);
     }
+    yield* unreachable;
   }
 
   #leave(): void {

@@ -65,11 +65,13 @@ function escapeJson(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
-/** Adds one entry. */
-export function addToTotals(totals: Totals, { type, size = 0 }: Entry): Totals {
-  const { files, directories, bytes, largest = 0 } = totals;
-  if (type === "directory") return { ...totals, directories: directories + 1 };
-  return { ...totals, files: files + 1, bytes: bytes + size, largest: Math.max(largest, size) };
+export function sumUp(entries: readonly Entry[]): Totals {
+  let [files, bytes, largest] = [0, 0, 0];
+  for (const { type, size = 0 } of entries) {
+    if (type === "directory") continue;
+    files += 1;
+    bytes += size;
+    largest = Math.max(largest, size);
+  }
+  return { files, directories: entries.length - files, bytes, largest, partial: false };
 }
-
-export const NOTHING: Totals = { files: 0, directories: 0, bytes: 0, largest: 0, partial: false };

@@ -8,7 +8,7 @@ import { type Plan, planListing } from "../http/plan.ts";
 import { type Names, readEntries, readNames } from "./listing-entries.ts";
 import { type Order, sortEntries, sortStrings } from "./listing-order.ts";
 import { NameList, versionOf } from "./listing-stream.ts";
-import { addToTotals, type Entry, type Form, NOTHING, type Totals } from "./listing-text.ts";
+import { type Entry, type Form, sumUp } from "./listing-text.ts";
 import { type OpenDirectory, pathOf, type Root } from "./locate.ts";
 import { Queue, Turn } from "./turns.ts";
 
@@ -111,7 +111,7 @@ async function render(
   turn: Turn,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const pieces: Buffer<ArrayBuffer>[] = [];
-  const totals = entries.reduce<Totals>(addToTotals, NOTHING);
+  const totals = sumUp(entries);
   let text = head(totals);
   for (const [n, one] of entries.entries()) {
     text += (n > 0 ? separator : "") + entry(one);

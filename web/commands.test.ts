@@ -65,6 +65,7 @@ test("Documents bring their commands along", () => {
     torrent: "http://h/a.torrent",
     meta4: "http://h/a.meta4",
     txt: "http://h/a.txt",
+    sha256sums: "http://h/a/SHA256SUMS",
   };
   expect([
     labels.slice(3),
@@ -80,6 +81,7 @@ test("Documents bring their commands along", () => {
       "aria2c --retry-wait=1 --seed-time=0 'http://h/a.meta4'",
       "curl -fsS 'http://h/a.txt' | aria2c -c -i -",
       "aria2c --retry-wait=1 'http://h/a.torrent'",
+      "curl -fsS --retry 9 'http://h/a/SHA256SUMS' | sha256sum -c",
     ],
   ]);
 });

@@ -59,10 +59,10 @@ export function fileCommands(url: string, name: string, documents: readonly stri
 /** `url` ends in a slash; `documents` are the URLs of the documents about the folder, by kind. */
 export function folderCommands(
   url: string,
-  documents: Readonly<Partial<Record<"torrent" | "meta4" | "txt" | "sums", string>>>,
+  documents: Readonly<Partial<Record<"torrent" | "meta4" | "txt" | "sha256sums", string>>>,
 ): Command[] {
   const commands = [{ label: "wget, all files", text: `wget -r -np -nH -c ${quote(url)}` }];
-  const { torrent, meta4, txt, sums } = documents;
+  const { torrent, meta4, txt, sha256sums } = documents;
   if (meta4 !== undefined) {
     const text = `aria2c --retry-wait=1 --seed-time=0 ${quote(meta4)}`;
     commands.push({ label: "aria2 by Metalink: checks, mends", text });
@@ -74,9 +74,9 @@ export function folderCommands(
     const text = `aria2c --retry-wait=1 ${quote(torrent)}`;
     commands.push({ label: "aria2 by torrent: fetches and shares", text });
   }
-  if (sums !== undefined) {
-    const text = `curl -fsS --retry 9 ${quote(sums)} | sha256sum -c`;
-    commands.push({ label: "Check what was fetched", text });
+  if (sha256sums !== undefined) {
+    const text = `curl -fsS --retry 9 ${quote(sha256sums)} | sha256sum -c`;
+    commands.push({ label: "Check, in the folder", text });
   }
   return commands;
 }

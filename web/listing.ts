@@ -15,6 +15,9 @@ import { FOOT, head, pathText, type Way } from "./layout.ts";
 /** Rows of one body of the table. */
 const BODY = 100;
 
+/** Files above which the way to a panel is made by the script: browsers take long for thousands of buttons. */
+const MOST_BUTTONS = 1_000;
+
 export function listingForm(way: Way, order: Order): Form {
   const path = pathText(way);
   const opening = head({ way, title: `Index of ${path}` });
@@ -23,7 +26,7 @@ export function listingForm(way: Way, order: Order): Form {
   return {
     mediaType: "text/html; charset=utf-8",
     head(totals) {
-      many = totals.partial;
+      many = totals.files > MOST_BUTTONS;
       const names = `<h1>${bdi(way.segments.at(-1) ?? way.prefix)}</h1>`;
       return `${opening}<div class="top">${names}${tools()}</div>
 <p class="totals" id="totals">${summary(totals)}</p>
@@ -72,7 +75,6 @@ function heading(by: SortedBy, order: Order): string {
   return `<th scope="col"${state}><form class="sort">${inputs}<button>${TITLES[by]}</button></form></th>`;
 }
 
-/** `many`: the script makes the way to the panel, where there are so many rows that buttons would slow down the browser. */
 function row({ name, type, size, mtime, unreachable = false }: Entry, many: boolean): string {
   const slash = type === "directory" ? "/" : "";
   const shown = `${bdi(name)}${slash}`;

@@ -31,6 +31,8 @@ export interface PagesOptions {
   /** URL of this server without a path; undefined: the one that the client used. */
   readonly url: string | undefined;
   readonly documentsOf: DocumentsOf;
+  /** References from the directory above to the documents about a folder of this name, by kind. */
+  readonly documentsOfFolder?: (name: string) => Readonly<Record<string, string>>;
 }
 
 /** Answers GET of a directory, which it takes. */
@@ -92,15 +94,22 @@ async function readText(file: OpenFile): Promise<string> {
 }
 
 function planFolder(
-  { prefix }: PagesOptions,
+  { prefix, documentsOfFolder = torrentOfFolder }: PagesOptions,
   segments: readonly string[],
   base: string | undefined,
 ): Plan {
   const name = segments.at(-1);
-  const above = name === undefined ? undefined : `../${encodeName(name)}`;
-  const documents: Record<string, string> =
-    above === undefined ? {} : { torrent: `${above}.torrent`, magnet: `${above}.magnet` };
-  return page(folderPanel({ prefix, segments }, base, documents));
+  // The directory that is served has no name of its own.
+  const named = name === undefined ? {} : documentsOfFolder(name);
+  const documents = Object.entries(named).map(([kind, reference]) => [
+    kind,
+    `../${reference.split("/").map(encodeName).join("/")}`,
+  ]);
+  return page(folderPanel({ prefix, segments }, base, Object.fromEntries(documents)));
+}
+
+function torrentOfFolder(name: string): Record<string, string> {
+  return { torrent: `${name}.torrent`, magnet: `${name}.magnet` };
 }
 
 function page(html: string): Plan {
