@@ -1,10 +1,10 @@
-/** Makes the pictures of docs/page.md with Chromium: `bun docs/screenshots.ts`. */
+/** Makes the pictures of docs/page.md with Chromium: `bun bench/screenshots.ts`. */
 
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Browser, openBrowser } from "../test/browser.ts";
 
-const IMAGES = join(import.meta.dir, "images");
+const IMAGES = join(import.meta.dir, "../docs/images");
 
 const README = `# Weather model, autumn run
 
