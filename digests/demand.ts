@@ -7,7 +7,7 @@
 
 import type { Answer, Hasher, HashProgress } from "./hasher-questions.ts";
 import { HashingLog } from "./hashing-log.ts";
-import { isSameJob, type Job, lengthOf } from "./job.ts";
+import { isSameJob, type Job, lengthOf, slotOf } from "./job.ts";
 import { LONGEST_RETRY, pending, type Unobtained } from "./obtained.ts";
 import { bytesUntilDone } from "./reading-order.ts";
 import { lastRead, WantedJob } from "./wanted-job.ts";
@@ -42,7 +42,7 @@ export class Demand implements Disposable {
   readonly #ended: DemandOptions["ended"];
   readonly #now: () => number;
   readonly #log: HashingLog;
-  /** By path. */
+  /** By slot. */
   readonly #wanted = new Map<string, WantedJob>();
   #files = 0;
   #beingRead: WantedJob | undefined;
@@ -68,7 +68,7 @@ export class Demand implements Disposable {
   }
 
   find(job: Job): WantedJob | undefined {
-    const wanted = this.#wanted.get(job.path);
+    const wanted = this.#wanted.get(slotOf(job));
     return wanted !== undefined && isSameJob(wanted.job, job) ? wanted : undefined;
   }
 
@@ -133,11 +133,12 @@ export class Demand implements Disposable {
   }
 
   #add(job: Job): WantedJob {
-    // The earlier job at this path is of an older version. The hasher would notice later.
-    const replaced = this.#wanted.get(job.path);
+    const slot = slotOf(job);
+    // The earlier job in this slot is of an older version. The hasher would notice later.
+    const replaced = this.#wanted.get(slot);
     if (replaced !== undefined) this.#answered(replaced, { kind: "changed" });
     const wanted = new WantedJob(job);
-    this.#wanted.set(job.path, wanted);
+    this.#wanted.set(slot, wanted);
     this.#files += job.files.length;
     return wanted;
   }
@@ -153,13 +154,13 @@ export class Demand implements Disposable {
   }
 
   #answered(wanted: WantedJob, answer: Answer): void {
-    if (this.#wanted.get(wanted.job.path) !== wanted) return;
+    if (this.#wanted.get(slotOf(wanted.job)) !== wanted) return;
     this.#ended(wanted, answer);
     this.#remove(wanted, answer);
   }
 
   #remove(wanted: WantedJob, answer: Answer = { kind: "lost" }): void {
-    this.#wanted.delete(wanted.job.path);
+    this.#wanted.delete(slotOf(wanted.job));
     this.#files -= wanted.job.files.length;
     if (this.#beingRead === wanted) this.#beingRead = undefined;
     this.#log.ended(wanted.job);
@@ -169,7 +170,7 @@ export class Demand implements Disposable {
   }
 
   #progressed(wanted: WantedJob, { done, rate }: HashProgress): void {
-    if (this.#wanted.get(wanted.job.path) !== wanted) return;
+    if (this.#wanted.get(slotOf(wanted.job)) !== wanted) return;
     this.#rate = rate ?? this.#rate;
     this.#beingRead = wanted;
     wanted.done = done;

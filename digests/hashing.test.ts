@@ -39,6 +39,7 @@ function plain(outcome: Outcome): unknown {
   if (outcome.kind !== "digested") return outcome;
   const { digested } = outcome;
   if (digested.kind === "folder") return { sha1Pieces: hex(digested.sha1Pieces) };
+  if (digested.kind === "files") return digested;
   const { sha256, sha1Pieces, sha256Pieces, ...rest } = digested.digests;
   return {
     ...rest,

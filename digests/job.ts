@@ -6,11 +6,14 @@
 import { COMPARED, type Identity, isSame } from "../files/identity.ts";
 import type { Digests } from "../http/digest.ts";
 import { represent } from "../http/representation.ts";
-import { LONGEST_FILE, MOST_FILES, pieceLengthFor } from "./piece-length.ts";
+import { LONGEST_FILE, MOST_FILES, type MOST_PIECES, pieceLengthFor } from "./piece-length.ts";
 
-/** A file has all digests; a folder those of the pieces of its files end to end (BEP 3). */
+/**
+ * A file has all digests; a folder those of the pieces of its files end to end (BEP 3).
+ * `files`: a folder again, for the SHA-256 of each of its files.
+ */
 export interface Job {
-  readonly kind: "file" | "folder";
+  readonly kind: "file" | "folder" | "files";
   /** Real path of the file or folder. */
   readonly path: string;
   /** One for a file; for a folder in the order of the torrent. */
@@ -22,7 +25,19 @@ export interface Job {
 export type Digested =
   | { readonly kind: "file"; readonly digests: Digests }
   /** 20 bytes a piece. */
-  | { readonly kind: "folder"; readonly sha1Pieces: Uint8Array };
+  | { readonly kind: "folder"; readonly sha1Pieces: Uint8Array }
+  /** In the order of the job's files. */
+  | { readonly kind: "files"; readonly files: readonly FileDigests[] };
+
+/** What documents about a folder say of one file. */
+export interface FileDigests {
+  /** Of the whole file: 32 bytes. */
+  readonly sha256: Uint8Array;
+  /** Of its pieces in order, 32 bytes each; none in a folder of more than {@link MOST_PIECES}. */
+  readonly sha256Pieces: Uint8Array;
+  /** Bytes of each piece but the last. */
+  readonly sha256PieceLength: number;
+}
 
 /** How reading a job ended. */
 export type Outcome =
@@ -42,6 +57,16 @@ export interface Place {
 export function fileJob(file: Identity): Job {
   const { path, size } = file;
   return { kind: "file", path, files: [file], pieceLength: pieceLengthFor(size) };
+}
+
+/** The job for the SHA-256 of each file of a folder. */
+export function filesJob(folder: Job): Job {
+  return { ...folder, kind: "files" };
+}
+
+/** What a job takes the place of: an older version of the same, and nothing else. */
+export function slotOf({ kind, path }: Job): string {
+  return kind === "files" ? `${path}/` : path;
 }
 
 /** Bytes to read. */

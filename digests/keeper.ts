@@ -19,7 +19,16 @@ import type { Digests } from "../http/digest.ts";
 import { BackOff, LONGEST_BACK_OFF } from "./back-off.ts";
 import { Demand } from "./demand.ts";
 import type { Answer, Found, Hasher, Tree } from "./hasher-questions.ts";
-import { type Digested, fileJob, isSettled, isTooLarge, type Job, type Place } from "./job.ts";
+import {
+  type Digested,
+  type FileDigests,
+  fileJob,
+  filesJob,
+  isSettled,
+  isTooLarge,
+  type Job,
+  type Place,
+} from "./job.ts";
 import { DigestMemory, type Learned } from "./memory.ts";
 import { type Obtained, pending, type Unobtained } from "./obtained.ts";
 import type { WantedJob } from "./wanted-job.ts";
@@ -38,6 +47,9 @@ export interface KeeperOptions {
   /** Milliseconds since 1970. */
   readonly now?: () => number;
 }
+
+export type ObtainedFiles =
+  { readonly kind: "files"; readonly files: readonly FileDigests[] } | Unobtained;
 
 /** Bytes. */
 const MEMORY = 64 * 1024 * 1024;
@@ -122,6 +134,22 @@ export class DigestKeeper implements Disposable {
         return { kind: "known", digests: learned.digests };
       case "folder":
         return { kind: "known", digests: learned };
+      case "files":
+        throw new TypeError("Ask for the digests of each file by obtainFiles");
+      default:
+        return learned;
+    }
+  }
+
+  /** The same for the SHA-256 of each file of a folder, in the order of its job. */
+  async obtainFiles(folder: Job, client?: string): Promise<ObtainedFiles> {
+    const learned = await this.#obtain(filesJob(folder), client);
+    switch (learned.kind) {
+      case "files":
+        return learned;
+      case "file":
+      case "folder":
+        throw new TypeError("The hasher answered another question");
       default:
         return learned;
     }

@@ -6,7 +6,7 @@
 
 import type { Identity } from "../files/identity.ts";
 import type { Digests } from "../http/digest.ts";
-import { type Digested, fileJob, isSameJob, type Job } from "./job.ts";
+import { type Digested, fileJob, isSameJob, type Job, slotOf } from "./job.ts";
 
 /** Digests, or a failure of the disk and its time (milliseconds since 1970). */
 export type Learned =
@@ -23,7 +23,7 @@ const OVERHEAD = 512;
 
 export class DigestMemory {
   readonly #limit: number;
-  /** By path: of two versions at one path the later is kept. */
+  /** By slot, which is a file's path: of two versions the later is kept. */
   readonly #entries = new Map<string, Entry>();
   #bytes = 0;
 
@@ -33,10 +33,11 @@ export class DigestMemory {
   }
 
   find(job: Job): Learned | undefined {
-    const entry = this.#entries.get(job.path);
+    const slot = slotOf(job);
+    const entry = this.#entries.get(slot);
     if (entry === undefined || !isSameJob(entry.job, job)) return undefined;
-    this.#entries.delete(job.path);
-    this.#entries.set(job.path, entry);
+    this.#entries.delete(slot);
+    this.#entries.set(slot, entry);
     return entry.learned;
   }
 
@@ -51,10 +52,11 @@ export class DigestMemory {
   }
 
   keep(job: Job, learned: Learned): void {
-    this.#forget(job.path);
+    const slot = slotOf(job);
+    this.#forget(slot);
     const bytes = bytesOf(job, learned);
     if (bytes > this.#limit) return;
-    this.#entries.set(job.path, { job, learned, bytes });
+    this.#entries.set(slot, { job, learned, bytes });
     this.#bytes += bytes;
     for (const oldest of this.#entries.keys()) {
       if (this.#bytes <= this.#limit) return;
@@ -62,9 +64,9 @@ export class DigestMemory {
     }
   }
 
-  #forget(path: string): void {
-    this.#bytes -= this.#entries.get(path)?.bytes ?? 0;
-    this.#entries.delete(path);
+  #forget(slot: string): void {
+    this.#bytes -= this.#entries.get(slot)?.bytes ?? 0;
+    this.#entries.delete(slot);
   }
 }
 
@@ -79,6 +81,8 @@ function digestBytes(learned: Learned): number {
       return 0;
     case "folder":
       return learned.sha1Pieces.length;
+    case "files":
+      return learned.files.reduce((sum, file) => sum + OVERHEAD + file.sha256Pieces.length, 0);
     case "file": {
       const { sha256, sha1Pieces, sha256Pieces } = learned.digests;
       return sha256.length + sha1Pieces.length + sha256Pieces.length;

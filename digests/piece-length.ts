@@ -17,6 +17,9 @@ export const LONGEST_FILE = 1024 ** 4;
 /** Files of a folder. Each is looked at for every request about the folder. */
 export const MOST_FILES = 10_000;
 
+/** Pieces with a SHA-256 in a document about a folder; one with more has only those of whole files. */
+export const MOST_PIECES = 131_072;
+
 /** Bytes of a piece of the torrent for a file, or a folder, of `length` bytes: a power of two. */
 export function pieceLengthFor(length: number): number {
   let pieceLength = SHORTEST;

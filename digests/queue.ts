@@ -6,6 +6,7 @@
  */
 
 import type { AnswerContext } from "../os/line.ts";
+import { FilesHashing } from "./files-hashing.ts";
 import type { HashProgress } from "./hasher-questions.ts";
 import { Hashing } from "./hashing.ts";
 import { type Digested, type Job, keyOf, lengthOf, type Outcome } from "./job.ts";
@@ -102,7 +103,7 @@ export class HashQueue {
 
   constructor({ store, read, rest, counted, now }: QueueOptions) {
     this.#store = store;
-    this.#read = read ?? ((job) => new Hashing(job));
+    this.#read = read ?? ((job) => begin(job, store));
     this.#rest = rest ?? (() => new Promise(setImmediate));
     this.#counted = counted ?? (() => {});
     this.#now = now ?? (() => performance.now());
@@ -115,7 +116,7 @@ export class HashQueue {
     exchange: AnswerContext<HashProgress>,
     keeping: Keeping = "asked",
   ): Outcome | Promise<Outcome> {
-    const kept = this.#store.find(job);
+    const kept = this.#find(job);
     if (kept !== undefined) return digested(kept);
     const queued = this.#queue(job);
     const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
@@ -125,6 +126,15 @@ export class HashQueue {
     this.#isInterrupted ||= urgent;
     void this.#work();
     return promise;
+  }
+
+  /** The store has digests of single files, which FilesHashing finds and keeps. */
+  #find(job: Job): Digested | undefined {
+    return job.kind === "files" ? undefined : this.#store.find(job);
+  }
+
+  #keep({ job, keeping }: QueuedJob, made: Digested): void {
+    if (made.kind !== "files") this.#store.keep(job, made, keeping);
   }
 
   #queue(job: Job): QueuedJob {
@@ -165,7 +175,7 @@ export class HashQueue {
 
   async #slice(queued: QueuedJob): Promise<void> {
     // Another process, such as `rangesrv hash`, may have stored it meanwhile.
-    const kept = queued.reading === undefined ? this.#store.find(queued.job) : undefined;
+    const kept = queued.reading === undefined ? this.#find(queued.job) : undefined;
     if (kept !== undefined) return this.#answer(queued, digested(kept));
     const reading = (queued.reading ??= this.#read(queued.job));
     this.#switchTo(queued);
@@ -176,7 +186,7 @@ export class HashQueue {
       const outcome = reading.advance();
       this.#counted(reading.done - before);
       if (outcome?.kind === "digested") {
-        this.#store.keep(queued.job, outcome.digested, queued.keeping);
+        this.#keep(queued, outcome.digested);
       }
       if (outcome !== undefined) return this.#answer(queued, outcome);
       await this.#rest();
@@ -219,6 +229,10 @@ export class HashQueue {
     for (const question of queued.questions) settle(question);
     queued.questions.clear();
   }
+}
+
+function begin(job: Job, store: QueueOptions["store"]): Reading {
+  return job.kind === "files" ? new FilesHashing(job, store) : new Hashing(job);
 }
 
 function digested(kept: Digested): Outcome {

@@ -38,6 +38,7 @@ export function lengthsOf(job: Job) {
 const NOTHING = new Uint8Array();
 
 export function write(job: Job, digested: Digested, used: number): Row {
+  if (digested.kind === "files") throw new RangeError("Each file of a folder has a row of its own");
   const unsealed =
     digested.kind === "file"
       ? {

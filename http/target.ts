@@ -10,8 +10,8 @@
 export type Target =
   | PathTarget
   | { readonly kind: "root" }
-  /** Not below the prefix. */
-  | { readonly kind: "outside" }
+  /** Not below the prefix. `beside`: what follows the prefix's own name, as in `/data.txt`. */
+  | { readonly kind: "outside"; readonly beside?: string }
   | { readonly kind: "malformed"; readonly reason: string };
 
 /** A path below the prefix. */
@@ -33,7 +33,7 @@ export function parseTarget(url: string, prefix: string): Target {
   if (path === prefix.slice(0, -1)) {
     return { kind: "path", segments: [], trailingSlash: false, query };
   }
-  if (!path.startsWith(prefix)) return { kind: "outside" };
+  if (!path.startsWith(prefix)) return outside(path, prefix);
 
   const segments: string[] = [];
   for (const encoded of path.slice(prefix.length).split("/")) {
@@ -92,6 +92,12 @@ function decodeOnce(encoded: string): string | undefined {
     if (error instanceof URIError) return undefined;
     throw error;
   }
+}
+
+function outside(path: string, prefix: string): Target {
+  const named = prefix.slice(0, -1);
+  const beside = named !== "" && path.startsWith(named) ? path.slice(named.length) : "";
+  return beside.startsWith(".") ? { kind: "outside", beside } : { kind: "outside" };
 }
 
 function malformed(reason: string): Target {

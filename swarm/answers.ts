@@ -20,15 +20,9 @@ import { wantsMetalink } from "../http/negotiate.ts";
 import type { Pass } from "../http/pass.ts";
 import { NOT_FOUND, type Plan, planMethod, refuse, windowOf } from "../http/plan.ts";
 import { formatPath, type Target } from "../http/target.ts";
-import {
-  type AskedBy,
-  documentOf,
-  type DocumentTarget,
-  planDocument,
-  planPending,
-  planRefused,
-} from "./documents/document.ts";
+import { type AskedBy, documentAt, type DocumentTarget } from "./documents/document.ts";
 import { linkField, signedLinkField } from "./documents/link.ts";
+import { planDocument, planPending, planRefused } from "./documents/plan-document.ts";
 import type { SwarmDesk } from "./origin.ts";
 import { parseTrackerUrl } from "./tracker/route.ts";
 
@@ -75,8 +69,7 @@ export class SwarmAnswers {
 
   /** The answer where no file is: a document's or the tracker's. Undefined for any other URL. */
   documentOrTracker(target: Target, asking: ClientRequest): Promise<Plan> | undefined {
-    const document =
-      target.kind === "path" && !target.trailingSlash ? documentOf(target.segments) : undefined;
+    const document = documentAt(target);
     if (document !== undefined) return this.#document(document, asking, "name");
     return this.#track(asking);
   }
@@ -173,7 +166,8 @@ export class SwarmAnswers {
     const refused = planMethod(method);
     if (refused !== undefined) return refused;
     const base = baseUrl({ url, host: headers.get("host"), scheme }, this.#options.url);
-    if (base === undefined && target.kind !== "sha256") return NO_HOST;
+    const hasUrls = target.kind !== "sha256" && target.kind !== "sha256sums";
+    if (base === undefined && hasUrls) return NO_HOST;
     const { desk } = this.#options;
     const outcome = await desk.document(target, askedBy, base ?? "", client, pass?.terms);
     const about = "document";

@@ -4,16 +4,16 @@
  */
 
 import { fileJob, keyOf } from "../digests/job.ts";
-import type { DigestKeeper } from "../digests/keeper.ts";
+import type { DigestKeeper, ObtainedFiles } from "../digests/keeper.ts";
 import type { Unobtained } from "../digests/obtained.ts";
 import { locate, type Root } from "../files/locate.ts";
 import { SharedContent } from "../files/shared-content.ts";
-import type { MadeTorrent, Refused } from "./bittorrent/torrent.ts";
+import { type MadeTorrent, type Refused, refuseFiles } from "./bittorrent/torrent.ts";
 import type { Subject } from "./documents/document.ts";
 import { Folders, type Listed } from "./folders.ts";
 import { JobCache } from "./job-cache.ts";
 import { KnownTorrents, type TorrentLookup } from "./known-torrents.ts";
-import { type NamedJob, sharedFiles, torrentOf } from "./named-job.ts";
+import { type NamedJob, sharedFiles, torrentFiles, torrentOf } from "./named-job.ts";
 import type { SeedLookup } from "./seeder/upload.ts";
 import type { Knowledge } from "./tracker/route.ts";
 
@@ -25,6 +25,8 @@ export type NoSubject =
   | { readonly kind: "absent" };
 
 export type MadeSubject = { readonly kind: "subject"; readonly subject: Subject } | NoSubject;
+
+export type FilesOrNone = Extract<ObtainedFiles, { kind: "files" }> | NoSubject;
 
 /** Bytes of torrents that are kept. */
 const MOST_KEPT = 16 * 1024 * 1024;
@@ -45,19 +47,26 @@ export class Catalogue {
     this.#folders = new Folders(root);
   }
 
-  /** The file or folder at `segments` as it is now. `refusal`: the answer for a folder, unread. */
-  async jobAt(segments: readonly string[], refusal?: Refused): Promise<NamedJob | NoSubject> {
+  /** The file or folder at `segments` as it is now. `instead`: answers for a file, or a folder, unread. */
+  async jobAt(
+    segments: readonly string[],
+    instead: {
+      readonly ofFile?: NoSubject | undefined;
+      readonly ofFolder?: NoSubject | undefined;
+    } = {},
+  ): Promise<NamedJob | NoSubject> {
     using located = locate(this.#root, { segments, trailingSlash: false });
     switch (located.kind) {
       case "absent":
         return { kind: "absent" };
       case "directory": {
-        if (refusal !== undefined) return refusal;
+        if (instead.ofFolder !== undefined) return instead.ofFolder;
         const listed = this.#folders.list(segments, located);
         // Not awaited, so that the directory is closed before a walk that has to wait.
         return listed === undefined ? PENDING : withPatience(listed);
       }
       case "file":
+        if (instead.ofFile !== undefined) return instead.ofFile;
         return { job: fileJob(located.identity), segments, names: [[]] };
     }
   }
@@ -65,11 +74,19 @@ export class Catalogue {
   /** Its digests and its torrent. `client` is the one that the hashing is done for. */
   async makeSubject(named: NamedJob, client?: string): Promise<MadeSubject> {
     const { segments } = named;
+    const refused = refuseFiles(torrentFiles(named));
+    if (refused !== undefined && named.job.kind === "folder") return refused;
     const obtained = await this.#keeper.obtain(named.job, client);
     if (obtained.kind !== "known") return noSubject(obtained);
     const torrent = this.#remember(named, this.#make(named, obtained.digests.sha1Pieces));
     const digests = "sha256" in obtained.digests ? obtained.digests : undefined;
     return { kind: "subject", subject: { segments, digests, torrent } };
+  }
+
+  /** The SHA-256 of each file of a folder, in the order of its job. */
+  async digestsOfFiles({ job }: NamedJob, client?: string): Promise<FilesOrNone> {
+    const obtained = await this.#keeper.obtainFiles(job, client);
+    return obtained.kind === "files" ? obtained : noSubject(obtained);
   }
 
   /** Whether a torrent with this info hash (20 bytes) was made here. */

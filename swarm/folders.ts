@@ -10,10 +10,10 @@ import { MOST_FILES, pieceLengthFor } from "../digests/piece-length.ts";
 import type { Identity } from "../files/identity.ts";
 import type { OpenDirectory, Root } from "../files/locate.ts";
 import { walk } from "../files/walk.ts";
-import { type Refused, refuseFiles, sortKey } from "./bittorrent/torrent.ts";
-import { type NamedJob, torrentFiles } from "./named-job.ts";
+import { type Refused, sortKey } from "./bittorrent/torrent.ts";
+import type { NamedJob } from "./named-job.ts";
 
-/** A folder with its files in the order of its torrent, or why it has no torrent. */
+/** A folder with its files in the order of its torrent, or why it has no documents. */
 export type Listed = NamedJob | Refused;
 
 /** The path by which a folder was asked for, and its real path. */
@@ -72,8 +72,7 @@ export class Folders {
     const files = sorted.map(({ file }) => file);
     const pieceLength = pieceLengthFor(lengthOf({ files }));
     const job: Job = { kind: "folder", path: realPath, files, pieceLength };
-    const named = { job, segments, names: sorted.map((one) => one.path) };
-    return refuseFiles(torrentFiles(named)) ?? named;
+    return { job, segments, names: sorted.map((one) => one.path) };
   }
 
   async #find(folder: string): Promise<FoundFile[] | Refused> {
@@ -92,7 +91,7 @@ export class Folders {
       if (walked.kind !== "file") continue;
       const { path, file } = walked;
       files.push({ path: path.slice(folder.length + 1).split(sep), file });
-      // One more than the most is enough: refuseFiles refuses the folder.
+      // One more than the most is enough: no document has so many.
       if (files.length > MOST_FILES) break;
     }
     return files;

@@ -5,7 +5,14 @@ import type { Announced } from "./tracker/route.ts";
 
 export class OriginCounts {
   /** Documents that were given. */
-  readonly documents: Record<DocumentKind, number> = { torrent: 0, meta4: 0, sha256: 0, magnet: 0 };
+  readonly documents: Record<DocumentKind, number> = {
+    torrent: 0,
+    meta4: 0,
+    sha256: 0,
+    magnet: 0,
+    sha256sums: 0,
+    txt: 0,
+  };
   /** Announces by event, family and result, with a slash between them. */
   readonly announces: Record<string, number> = {};
 

@@ -17,15 +17,8 @@ import { type Address, formatAddress, parseAddress, sourceName } from "./bittorr
 import { isDialable } from "./bittorrent/dialable.ts";
 import { Catalogue, type NoSubject } from "./catalogue.ts";
 import { documentUrls } from "./document-urls.ts";
-import {
-  type AskedBy,
-  type DocumentTarget,
-  type DocumentUrls,
-  type MadeDocument,
-  makeDocument,
-  refuseFolder,
-} from "./documents/document.ts";
-import { JobCache } from "./job-cache.ts";
+import type { AskedBy, DocumentTarget, DocumentUrls, MadeDocument } from "./documents/document.ts";
+import { MadeDocuments } from "./made-documents.ts";
 import { OriginCounts } from "./origin-counts.ts";
 import { OwnAddresses } from "./own-addresses.ts";
 import { Guests } from "./seeder/guests.ts";
@@ -88,15 +81,6 @@ export interface OriginOptions {
   readonly tell: (line: string) => void;
 }
 
-/** Bytes of documents that are kept. */
-const MOST_KEPT = 48 * 1024 * 1024;
-
-/** A document, or why there is none, and the torrent that it is about. */
-interface Made {
-  readonly outcome: MadeDocument;
-  readonly infoHash: Uint8Array | undefined;
-}
-
 /** The peer id of a peer that another tracker named: unknown. */
 const NO_PEER_ID = new Uint8Array();
 
@@ -106,7 +90,7 @@ export class Origin implements SwarmDesk, Disposable {
   readonly #catalogue: Catalogue;
   readonly #tracker: Tracker;
   readonly #seeder: Seeder | undefined;
-  readonly #documents = new JobCache<Made>(MOST_KEPT);
+  readonly #documents: MadeDocuments;
   readonly #own = new OwnAddresses();
   /** The peers that the seeder serves; undefined: all. */
   readonly #guests: Guests | undefined;
@@ -123,6 +107,7 @@ export class Origin implements SwarmDesk, Disposable {
     const { path, symlinks, dotfiles } = root;
     if (options.hash) this.#keeper.crawl({ directory: path || sep, symlinks, dotfiles });
     this.#catalogue = new Catalogue(root, this.#keeper);
+    this.#documents = new MadeDocuments(this.#catalogue, options.prefix);
     this.#tracker = new Tracker(announceInterval === undefined ? {} : { announceInterval });
     const limits = { connections: options.peers };
     this.#guests = options.gate && new Guests();
@@ -169,26 +154,12 @@ export class Origin implements SwarmDesk, Disposable {
     client: string,
     terms?: Terms,
   ): Promise<DocumentOutcome> {
-    const { kind, segments } = target;
-    const named = await this.#catalogue.jobAt(segments, refuseFolder(kind));
-    if ("kind" in named) return named;
-    // All that a document depends on besides the versions of the files.
-    const name = JSON.stringify([kind, askedBy, base, ...segments]);
-    // One with signed links is of one reader, and isn't kept.
-    let made = terms === undefined ? this.#documents.find(name, named.job) : undefined;
-    if (made === undefined) {
-      const about = await this.#catalogue.makeSubject(named, sourceName(client));
-      if (about.kind !== "subject") return about;
-      const { subject } = about;
-      const { torrent } = subject;
-      const infoHash = torrent.kind === "torrent" ? torrent.torrent.infoHash : undefined;
-      const outcome = makeDocument(kind, subject, this.#urls(base, infoHash, terms), askedBy);
-      made = { outcome, infoHash };
-      if (terms !== undefined) return outcome;
-      const size = outcome.kind === "document" ? outcome.document.bytes.length : 0;
-      this.#documents.keep(name, named.job, made, size);
-    }
-    if (made.outcome.kind === "document") this.#counts.documents[kind] += 1;
+    const isKept = terms === undefined;
+    const urlsOf = (infoHash?: Uint8Array) => this.#urls(base, infoHash, terms);
+    const request = { target, askedBy, base, client, isKept };
+    const made = await this.#documents.make(request, urlsOf);
+    if (made.kind !== "made") return made;
+    if (made.outcome.kind === "document") this.#counts.documents[target.kind] += 1;
     if (made.infoHash !== undefined) this.#announcer?.keep(made.infoHash, Date.now());
     return made.outcome;
   }

@@ -1,4 +1,4 @@
-/** The line of a file for `sha256sum -c`, as GNU coreutils write it. */
+/** Lines for `sha256sum -c`, as GNU coreutils write them. */
 
 /**
  * `HEX  NAME` and a line break. A name with a backslash or a line break in it is

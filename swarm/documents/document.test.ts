@@ -4,21 +4,21 @@ import { describe, expect, test } from "bun:test";
 import { LONGEST_FILE } from "../../digests/piece-length.ts";
 import type { Digests } from "../../http/digest.ts";
 import { contentLength, type Plan } from "../../http/plan.ts";
+import type { Target } from "../../http/target.ts";
 import { makeTorrent } from "../bittorrent/torrent.ts";
 import {
   type AskedBy,
   type Document,
-  type DocumentKind,
+  documentAt,
   documentOf,
   documentsOfFile,
   type DocumentTarget,
   type DocumentUrls,
+  type FileDocumentKind,
   makeDocument,
-  planDocument,
-  planPending,
-  planRefused,
   type Subject,
 } from "./document.ts";
+import { planDocument, planPending, planRefused } from "./plan-document.ts";
 
 describe("documentOf", () => {
   test.each<[string, string[], DocumentTarget | undefined]>([
@@ -40,13 +40,36 @@ describe("documentOf", () => {
     ["capitals", ["a.TORRENT"], undefined],
     ["more behind", ["a.torrents"], undefined],
     ["a dot behind", ["a.torrent."], undefined],
+    ["a folder's checksums", ["d", "SHA256SUMS"], { kind: "sha256sums", segments: ["d"] }],
+    ["the root's checksums", ["SHA256SUMS"], { kind: "sha256sums", segments: [] }],
+    ["a list of URLs", ["d.txt"], { kind: "txt", segments: ["d"] }],
+    ["the kind of a document that has no suffix", ["d.sha256sums"], undefined],
     ["a word of the language", ["a.constructor"], undefined],
   ])("%s", (_why, segments, expected) => {
     expect(documentOf(segments)).toEqual(expected);
   });
 });
 
-test.each<[string, number, DocumentKind[]]>([
+test.each<[string, Target, DocumentTarget | undefined]>([
+  [
+    "a Metalink beside the prefix",
+    { kind: "outside", beside: ".meta4" },
+    { kind: "meta4", segments: [] },
+  ],
+  ["a list beside the prefix", { kind: "outside", beside: ".txt" }, { kind: "txt", segments: [] }],
+  ["a torrent beside the prefix", { kind: "outside", beside: ".torrent" }, undefined],
+  ["something outside", { kind: "outside" }, undefined],
+  ["a directory", { kind: "path", segments: ["a.txt"], trailingSlash: true, query: "" }, undefined],
+  [
+    "a path",
+    { kind: "path", segments: ["a.txt"], trailingSlash: false, query: "" },
+    { kind: "txt", segments: ["a"] },
+  ],
+])("The document at %s", (_why, target, expected) => {
+  expect(documentAt(target)).toEqual(expected);
+});
+
+test.each<[string, number, FileDocumentKind[]]>([
   ["an empty file", 0, ["meta4", "sha256"]],
   ["a byte", 1, ["meta4", "torrent", "magnet", "sha256"]],
   ["the longest file", LONGEST_FILE, ["meta4", "torrent", "magnet", "sha256"]],
@@ -104,7 +127,7 @@ const AB = "ab".repeat(32);
 
 /** Its text, or why there is none. */
 function textOf(
-  kind: DocumentKind,
+  kind: FileDocumentKind,
   subject: Subject,
   urls: DocumentUrls,
   askedBy: AskedBy = "name",
@@ -116,10 +139,16 @@ function textOf(
 const refused = (reason: string) => ({ kind: "refused", reason }) as const;
 
 describe("makeDocument", () => {
-  test.each<[string, DocumentKind, Subject, DocumentUrls, ReturnType<typeof textOf>]>([
+  test.each<[string, FileDocumentKind, Subject, DocumentUrls, ReturnType<typeof textOf>]>([
     ["a checksum", "sha256", FILE, ALONE, `${AB}  f.bin\n`],
     ["of an empty file", "sha256", EMPTY, ALONE, `${AB}  e\n`],
-    ["of a folder", "sha256", FOLDER, ALONE, refused("A folder has no .sha256")],
+    [
+      "of a folder",
+      "sha256",
+      FOLDER,
+      ALONE,
+      refused("A folder has no .sha256; it has SHA256SUMS in it"),
+    ],
     ["a torrent", "torrent", FILE, ALONE, `d10:created by8:rangesrv4:info${FILE_INFO}e`],
     [
       "with a tracker and web seeds",
@@ -155,7 +184,6 @@ describe("makeDocument", () => {
         "&ws=http%3A%2F%2Fh%2Fdata%2Fd%2520ir%2Ff.bin&ws=https%3A%2F%2Fm%2Fd%2520ir%2Ff.bin\n",
     ],
     ["of an empty file", "magnet", EMPTY, ALONE, refused("There are no bytes to share")],
-    ["of a folder", "meta4", FOLDER, ALONE, refused("A folder has no .meta4")],
     [
       "of a name that XML can't hold",
       "meta4",
@@ -202,7 +230,7 @@ describe("makeDocument", () => {
 
 /** A document that there is. */
 function made(
-  kind: DocumentKind,
+  kind: FileDocumentKind,
   subject: Subject,
   urls: DocumentUrls,
   askedBy: AskedBy,
@@ -271,7 +299,7 @@ describe("planDocument", () => {
   });
 
   test("media types and names", () => {
-    const kinds: DocumentKind[] = ["meta4", "torrent", "magnet", "sha256"];
+    const kinds: FileDocumentKind[] = ["meta4", "torrent", "magnet", "sha256"];
     const seen = kinds.map((kind) => {
       const { fields } = planDocument(made(kind, FILE, ALONE, "name"), new Headers());
       return [fields["content-type"], fields["content-disposition"]];

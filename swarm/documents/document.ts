@@ -1,22 +1,21 @@
 /**
  * Documents about a file or folder, each at its path with a suffix.
  *
- * | document      | of a file               | of a folder | media type                |
- * | ------------- | ----------------------- | ----------- | ------------------------- |
- * | `NAME.torrent` | of one byte and more   | yes         | application/x-bittorrent  |
- * | `NAME.magnet` | of one byte and more    | yes         | text/plain                |
- * | `NAME.meta4`  | yes                     |             | application/metalink4+xml |
- * | `NAME.sha256` | yes                     |             | text/plain                |
+ * | document          | of a file            | of a folder | media type                |
+ * | ----------------- | -------------------- | ----------- | ------------------------- |
+ * | `NAME.torrent`    | of one byte and more | yes         | application/x-bittorrent  |
+ * | `NAME.magnet`     | of one byte and more | yes         | text/plain                |
+ * | `NAME.meta4`      | yes                  | folder.ts   | application/metalink4+xml |
+ * | `NAME.sha256`     | yes                  |             | text/plain                |
+ * | `NAME/SHA256SUMS` |                      | folder.ts   | text/plain                |
+ * | `NAME.txt`        |                      | folder.ts   | text/plain                |
  *
  * A file longer than {@link LONGEST_FILE} is never hashed, so it has no documents.
  */
 
 import { LONGEST_FILE } from "../../digests/piece-length.ts";
-import { evaluatePreconditions, type Fields } from "../../http/conditional.ts";
 import type { Digests } from "../../http/digest.ts";
-import { attachment } from "../../http/disposition.ts";
-import { type Plan, refuse } from "../../http/plan.ts";
-import { formatPath } from "../../http/target.ts";
+import { formatPath, type Target } from "../../http/target.ts";
 import {
   formatTorrent,
   type MadeTorrent,
@@ -24,18 +23,25 @@ import {
   type Sources,
 } from "../bittorrent/torrent.ts";
 import { formatChecksum } from "./checksum.ts";
+import type { FolderDocumentKind } from "./folder.ts";
 import { formatMagnet } from "./magnet.ts";
 import { formatMetalink } from "./metalink.ts";
 
 /** The suffix behind the dot. */
-export type DocumentKind = "torrent" | "meta4" | "sha256" | "magnet";
+export type FileDocumentKind = "torrent" | "meta4" | "sha256" | "magnet";
+export type DocumentKind = FileDocumentKind | FolderDocumentKind;
 
 const MEDIA_TYPES: Readonly<Record<DocumentKind, string>> = {
   meta4: "application/metalink4+xml",
   torrent: "application/x-bittorrent",
   magnet: "text/plain; charset=utf-8",
   sha256: "text/plain; charset=utf-8",
+  sha256sums: "text/plain; charset=utf-8",
+  txt: "text/plain; charset=utf-8",
 };
+
+/** The name, in a folder, of the document with the digests of its files. */
+const CHECKSUMS = "SHA256SUMS";
 
 export function documentMediaType(kind: DocumentKind): string {
   return MEDIA_TYPES[kind];
@@ -44,12 +50,26 @@ export function documentMediaType(kind: DocumentKind): string {
 /** The document that a path names, if no file has that name. */
 export interface DocumentTarget {
   readonly kind: DocumentKind;
-  /** Names of the file or folder that it is about. */
+  /** Names of the file or folder that it is about; none for the root. */
   readonly segments: readonly string[];
+}
+
+/** The document that a target names. The root's stand beside the prefix: `/data.txt`. */
+export function documentAt(target: Target): DocumentTarget | undefined {
+  switch (target.kind) {
+    case "path":
+      return target.trailingSlash ? undefined : documentOf(target.segments);
+    case "outside":
+      if (target.beside !== ".meta4" && target.beside !== ".txt") return undefined;
+      return { kind: target.beside === ".txt" ? "txt" : "meta4", segments: [] };
+    default:
+      return undefined;
+  }
 }
 
 /** Reads the suffix of the last name; undefined when it is no document's, or all of the name. */
 export function documentOf(segments: readonly string[]): DocumentTarget | undefined {
+  if (segments.at(-1) === CHECKSUMS) return { kind: "sha256sums", segments: segments.slice(0, -1) };
   const [, name, suffix] = /^(.+)\.(.+)$/s.exec(segments.at(-1) ?? "") ?? [];
   // "..torrent" would be about the directory itself.
   if (name === undefined || name === "." || name === ".." || !isKind(suffix)) return undefined;
@@ -57,19 +77,27 @@ export function documentOf(segments: readonly string[]): DocumentTarget | undefi
 }
 
 function isKind(suffix: string | undefined): suffix is DocumentKind {
-  return suffix !== undefined && Object.hasOwn(MEDIA_TYPES, suffix);
+  return suffix !== undefined && suffix !== "sha256sums" && Object.hasOwn(MEDIA_TYPES, suffix);
 }
 
 /** The documents of a file of `length` bytes. */
-export function documentsOfFile(length: number): readonly DocumentKind[] {
+export function documentsOfFile(length: number): readonly FileDocumentKind[] {
   if (length > LONGEST_FILE) return NONE;
   return length === 0 ? WITHOUT_TORRENT : EVERY;
 }
 
-const EVERY: readonly DocumentKind[] = ["meta4", "torrent", "magnet", "sha256"];
+const EVERY: readonly FileDocumentKind[] = ["meta4", "torrent", "magnet", "sha256"];
 /** A torrent has at least one piece. */
-const WITHOUT_TORRENT: readonly DocumentKind[] = ["meta4", "sha256"];
-const NONE: readonly DocumentKind[] = [];
+const WITHOUT_TORRENT: readonly FileDocumentKind[] = ["meta4", "sha256"];
+const NONE: readonly FileDocumentKind[] = [];
+
+/** References from the directory above to the documents about a folder, by kind. */
+export function documentsOfFolder(name: string): Readonly<Record<string, string>> {
+  const named = FOLDER_SUFFIXES.map((kind) => [kind, `${name}.${kind}`]);
+  return { ...Object.fromEntries(named), sha256sums: `${name}/${CHECKSUMS}` };
+}
+
+const FOLDER_SUFFIXES = ["meta4", "torrent", "magnet", "txt"] as const satisfies DocumentKind[];
 
 /** The file or folder that a document is about. */
 export interface Subject {
@@ -110,7 +138,7 @@ export interface Document {
 export type MadeDocument = { readonly kind: "document"; readonly document: Document } | Refused;
 
 export function makeDocument(
-  kind: DocumentKind,
+  kind: FileDocumentKind,
   subject: Subject,
   urls: DocumentUrls,
   askedBy: AskedBy,
@@ -118,16 +146,26 @@ export function makeDocument(
   const content = makeContent(kind, subject, urls, askedBy);
   if (content.kind === "refused") return content;
   const bytes = new Uint8Array(content.bytes);
+  const name = subject.segments.at(-1) ?? "";
+  return { kind: "document", document: packDocument(kind, name, bytes, askedBy) };
+}
+
+/** `about`: the name of the file or folder. */
+export function packDocument(
+  kind: DocumentKind,
+  about: string,
+  bytes: Uint8Array<ArrayBuffer>,
+  askedBy: AskedBy,
+): Document {
   const digest = new Bun.CryptoHasher("sha256").update(bytes).digest("base64url");
-  const name = `${subject.segments.at(-1)}.${kind}`;
-  const document = { kind, name, bytes, entityTag: `"${digest.slice(0, 22)}"`, askedBy };
-  return { kind: "document", document };
+  const name = kind === "sha256sums" ? CHECKSUMS : `${about}.${kind}`;
+  return { kind, name, bytes, entityTag: `"${digest.slice(0, 22)}"`, askedBy };
 }
 
 type MadeContent = { readonly kind: "content"; readonly bytes: Uint8Array } | Refused;
 
 function makeContent(
-  kind: DocumentKind,
+  kind: FileDocumentKind,
   subject: Subject,
   urls: DocumentUrls,
   askedBy: AskedBy,
@@ -143,10 +181,10 @@ function makeContent(
       if (torrent.kind === "refused") return torrent;
       return text(`${formatMagnet(torrent.torrent, sources(subject, urls))}\n`);
     case "sha256":
-      if (digests === undefined) return NONE_OF_FOLDER[kind];
+      if (digests === undefined) return NONE_OF_FOLDER;
       return text(formatChecksum(digests.sha256, name));
     case "meta4": {
-      if (digests === undefined) return NONE_OF_FOLDER[kind];
+      if (digests === undefined) return NONE_OF_FOLDER;
       const metalink = formatMetalink(name, digests, {
         urls: [urls.here, ...urls.mirrors].map((root) => sign(formatPath(root, segments, false))),
         // aria2 goes on seeding after a download by torrent. A client that asked for the file wants to be done.
@@ -177,14 +215,19 @@ function text(content: string): MadeContent {
   return { kind: "content", bytes: Buffer.from(content, "utf8") };
 }
 
-const NONE_OF_FOLDER = {
-  meta4: { kind: "refused", reason: "A folder has no .meta4" },
-  sha256: { kind: "refused", reason: "A folder has no .sha256" },
-} as const satisfies Partial<Record<DocumentKind, Refused>>;
+const NONE_OF_FOLDER: Refused = {
+  kind: "refused",
+  reason: `A folder has no .sha256; it has ${CHECKSUMS} in it`,
+};
 
 /** Why a folder has no such document, told without a walk; undefined when it has one. */
 export function refuseFolder(kind: DocumentKind): Refused | undefined {
-  return kind === "meta4" || kind === "sha256" ? NONE_OF_FOLDER[kind] : undefined;
+  return kind === "sha256" ? NONE_OF_FOLDER : undefined;
+}
+
+/** Whether a document is of folders alone. */
+export function isOfFoldersAlone(kind: DocumentKind): kind is "sha256sums" | "txt" {
+  return kind === "sha256sums" || kind === "txt";
 }
 
 function sources({ segments, digests }: Subject, urls: DocumentUrls): Sources {
@@ -197,54 +240,4 @@ function sources({ segments, digests }: Subject, urls: DocumentUrls): Sources {
   // path. A signature would stand before these.
   const folders = webSeeds.map((root) => formatPath(root, segments.slice(0, -1), true));
   return { announce, webSeeds: sign === undefined ? folders : [] };
-}
-
-/** Answers GET and HEAD with a document. A Range of it is ignored. */
-export function planDocument(document: Document, fields: Fields): Plan {
-  const vary: Plan["fields"] = document.askedBy === "accept" ? { vary: "Accept" } : {};
-  // It depends on the request's Host and on a file that may change.
-  const validators = { ...vary, "cache-control": "no-cache", etag: document.entityTag };
-  const representation = {
-    completeLength: document.bytes.length,
-    entityTag: document.entityTag,
-    lastModified: 0,
-    settled: true,
-    mediaType: documentMediaType(document.kind),
-    name: document.name,
-  };
-  const precondition = evaluatePreconditions(onlyTags(fields), representation, 0);
-  if (precondition.kind === "not-modified") {
-    return { status: 304, fields: validators, content: { kind: "none" } };
-  }
-  if (precondition.kind === "failed") {
-    return refuse(412, `${precondition.field} does not hold for this document`, vary);
-  }
-  return {
-    status: 200,
-    fields: {
-      ...validators,
-      "content-type": representation.mediaType,
-      "content-disposition": attachment(document.name),
-    },
-    content: { kind: "bytes", bytes: document.bytes },
-  };
-}
-
-/** A document depends on more than its file and has no date: conditions by date are ignored (RFC 9110 §13.1.3, §13.1.4). */
-function onlyTags(fields: Fields): Fields {
-  return { get: (name) => (name.endsWith("-match") ? fields.get(name) : null) };
-}
-
-/** Answers while the digests are computed. `progress` is from 0 to 1, `retryAfter` in seconds. */
-export function planPending(progress: number, retryAfter: number): Plan {
-  // 100 % would be ready.
-  const percent = Math.max(0, Math.min(99, Math.floor(progress * 100)));
-  return refuse(503, `Digests are being computed: ${percent} %`, {
-    "retry-after": String(retryAfter),
-  });
-}
-
-/** Answers for a file or folder without such a document. */
-export function planRefused({ reason }: Refused): Plan {
-  return refuse(404, reason);
 }

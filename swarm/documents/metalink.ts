@@ -1,8 +1,10 @@
 /**
  * Metalinks, RFC 5854: the URLs, size and digest of a file, with the digest of
  * every piece, so that a client fetches from many servers and repairs bad pieces.
+ * One about a folder describes each of its files.
  */
 
+import type { FileDigests } from "../../digests/job.ts";
 import type { Digests } from "../../http/digest.ts";
 import type { Refused } from "../bittorrent/torrent.ts";
 
@@ -22,13 +24,27 @@ export function formatMetalink(
   digests: Digests,
   { urls, torrent }: Locations,
 ): FormattedMetalink {
-  if (NOT_XML.test(name)) {
+  if (!isXml(name)) {
     return { kind: "refused", reason: "The file's name has a character that XML 1.0 can't hold" };
   }
+  const file = formatMetalinkFile(name, digests, { urls, torrent });
+  return { kind: "metalink", text: `${METALINK_HEAD}${file}${METALINK_TAIL}` };
+}
+
+/** What stands before and behind the files. */
+export const METALINK_HEAD = `<?xml version="1.0" encoding="UTF-8"?>
+<metalink xmlns="urn:ietf:params:xml:ns:metalink">
+ <generator>rangesrv</generator>
+`;
+export const METALINK_TAIL = "</metalink>\n";
+
+/** One file; `name` is its path below the directory that a client downloads to (§4.2.8.3). */
+export function formatMetalinkFile(
+  name: string,
+  digests: FileDigests & Pick<Digests, "completeLength">,
+  { urls, torrent }: Locations,
+): string {
   const lines = [
-    `<?xml version="1.0" encoding="UTF-8"?>`,
-    `<metalink xmlns="urn:ietf:params:xml:ns:metalink">`,
-    ` <generator>rangesrv</generator>`,
     ` <file name="${escapeXml(name)}">`,
     `  <size>${digests.completeLength}</size>`,
     `  <hash type="sha-256">${digests.sha256.toHex()}</hash>`,
@@ -39,14 +55,13 @@ export function formatMetalink(
       : [`  <metaurl mediatype="torrent" priority="1">${escapeXml(torrent)}</metaurl>`]),
     ...urls.map((url, index) => `  <url priority="${index + 1}">${escapeXml(url)}</url>`),
     ` </file>`,
-    `</metalink>`,
   ];
-  return { kind: "metalink", text: `${lines.join("\n")}\n` };
+  return `${lines.join("\n")}\n`;
 }
 
-/** Nothing for an empty file: it has no piece. */
-function formatPieces({ completeLength, sha256PieceLength, sha256Pieces }: Digests): string[] {
-  if (completeLength === 0) return [];
+/** Nothing for an empty file, which has no piece, and where the pieces are left out. */
+function formatPieces({ sha256PieceLength, sha256Pieces }: FileDigests): string[] {
+  if (sha256Pieces.length === 0) return [];
   const hashes: string[] = [];
   for (let offset = 0; offset < sha256Pieces.length; offset += 32) {
     hashes.push(`   <hash>${sha256Pieces.subarray(offset, offset + 32).toHex()}</hash>`);
@@ -54,7 +69,11 @@ function formatPieces({ completeLength, sha256PieceLength, sha256Pieces }: Diges
   return [`  <pieces type="sha-256" length="${sha256PieceLength}">`, ...hashes, `  </pieces>`];
 }
 
-/** XML 1.0 §2.2: characters that no document can hold, not even as a reference. */
+/** Whether XML 1.0 can hold a text: some characters no document can, not even as a reference (§2.2). */
+export function isXml(text: string): boolean {
+  return !NOT_XML.test(text);
+}
+
 const NOT_XML = /[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
 
 /** For text and attributes. An unescaped line break or tab in an attribute reads as a space (§3.3.3). */

@@ -83,6 +83,25 @@ describe("A folder", () => {
     });
   });
 
+  test("of 10 000 files has its digests made once, while others are served", async () => {
+    await using running = await start(directory);
+    const { port } = running;
+    const seen = await withstand(
+      running,
+      "small",
+      async () => {
+        await Promise.all(
+          [".txt", ".meta4", "/SHA256SUMS", ".txt", ".meta4", "/SHA256SUMS"].map((suffix) =>
+            untilReady(port, `/data/folder${suffix}`),
+          ),
+        );
+      },
+      FOLDER,
+    );
+    const lines = (await untilReady(port, "/data/folder/SHA256SUMS")).body.toString().split("\n");
+    expect({ ...seen, lines: lines.length }).toEqual({ ...UNHARMED, lines: 10_001 });
+  });
+
   test.each<[string, () => string, string]>([
     [
       "of 10 000 empty ones",
@@ -157,7 +176,20 @@ describe("A folder", () => {
     expect({ ...seen, odd }).toEqual({ ...UNHARMED, odd: [] });
   });
 
-  test("has no Metalink and no checksum, and nothing is read to say so", async () => {
+  test("of 10 001 files has no document", async () => {
+    // The folder of the tests above, with one file more.
+    await using running = await start(directory);
+    const said = new Set<string>();
+    for (const suffix of [".txt", ".meta4", "/SHA256SUMS"]) {
+      const { status, body } = await untilReady(running.port, `/data/folder${suffix}`);
+      said.add(`${status} ${body.toString()}`);
+    }
+    expect([...said]).toEqual([
+      "404 The folder has more than 10000 files, the most that a document has here\n",
+    ]);
+  });
+
+  test("has no checksum of its own and a list of URLs, and no file is read for them", async () => {
     const directory = tree();
     mkdirSync(join(directory, "folder"));
     writeFileSync(join(directory, "folder", "long"), "");
@@ -166,14 +198,17 @@ describe("A folder", () => {
     await using running = await start(directory);
     const said: string[] = [];
     const seen = await withstand(running, "small", async () => {
-      for (const kind of ["meta4", "sha256"]) {
+      for (const kind of ["txt", "sha256"]) {
         const { status, body } = await ask(running.port, "GET", `/data/folder.${kind}`);
         said.push(`${status} ${body.toString()}`);
       }
     });
     expect({ ...seen, said }).toEqual({
       ...UNHARMED,
-      said: ["404 A folder has no .meta4\n", "404 A folder has no .sha256\n"],
+      said: [
+        "200 http://test/data/folder/long\n",
+        "404 A folder has no .sha256; it has SHA256SUMS in it\n",
+      ],
     });
   });
 
@@ -185,8 +220,8 @@ describe("A folder", () => {
     const statuses = new Set<number>();
     const seen = await withstand(running, "small", async () => {
       for (let round = 0; round < 40; round++) {
-        const asked = ["torrent", "magnet"].map((kind) => {
-          return ask(running.port, "GET", `/data/folder.${kind}`);
+        const asked = [".torrent", ".magnet", ".meta4", ".txt", "/SHA256SUMS"].map((suffix) => {
+          return ask(running.port, "GET", `/data/folder${suffix}`);
         });
         renameSync(folder, join(directory, "moved"));
         renameSync(join(directory, "moved"), folder);
