@@ -89,6 +89,11 @@ export class Catalogue {
     return obtained.kind === "files" ? obtained : noSubject(obtained);
   }
 
+  /** The files of a torrent that was made or asked for lately. */
+  remembered(infoHash: Uint8Array): NamedJob | undefined {
+    return this.#torrents.peek(infoHash);
+  }
+
   /** Whether a torrent with this info hash (20 bytes) was made here. */
   async knows(infoHash: Uint8Array): Promise<Knowledge> {
     return (await this.#torrents.find(infoHash)).kind;

@@ -68,6 +68,11 @@ export class KnownTorrents {
     return before === undefined || !isSameJob(before.job, named.job);
   }
 
+  /** The same without a search, and without noting that it was asked for. */
+  peek(infoHash: Uint8Array): NamedJob | undefined {
+    return this.#named.get(infoHash.toHex());
+  }
+
   /** The files of a torrent as they were when it was made: they may have changed since. */
   async find(infoHash: Uint8Array): Promise<TorrentLookup> {
     const key = infoHash.toHex();

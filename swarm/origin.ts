@@ -23,6 +23,7 @@ import { OriginCounts } from "./origin-counts.ts";
 import { OwnAddresses } from "./own-addresses.ts";
 import { Guests } from "./seeder/guests.ts";
 import { Seeder } from "./seeder/seeder.ts";
+import { figuresOfSwarms, type SwarmFigures } from "./swarm-figures.ts";
 import type { Announce } from "./tracker/announce.ts";
 import { Announcer } from "./tracker/announcer.ts";
 import type { Endpoint } from "./tracker/peer-list.ts";
@@ -207,6 +208,17 @@ export class Origin implements SwarmDesk, Disposable {
   isPeer(client: string): boolean {
     const address = parseAddress(client);
     return address !== undefined && this.#tracker.hasPeerAt(address);
+  }
+
+  /** Bytes that the seeder has sent since the start. */
+  get seeded(): number {
+    return this.#seeder?.sent ?? 0;
+  }
+
+  /** The swarms in which something goes on. */
+  swarms(): readonly SwarmFigures[] {
+    const [tracker, seeder, catalogue] = [this.#tracker, this.#seeder, this.#catalogue];
+    return figuresOfSwarms({ tracker, seeder, catalogue }, Date.now());
   }
 
   [Symbol.dispose](): void {

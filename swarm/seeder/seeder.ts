@@ -13,7 +13,7 @@ import { Connection } from "./connection.ts";
 import type { Guests } from "./guests.ts";
 import { Invitations, type Invited } from "./invitations.ts";
 import { isOver, LIMITS, peerKey, type SeederLimits, type Session } from "./session.ts";
-import type { Upload } from "./upload.ts";
+import type { Upload, UploadFigures } from "./upload.ts";
 import { type Library, messageOf, Uploads } from "./uploads.ts";
 import { listenForUtp } from "./utp.ts";
 import { type Handshake, writeHandshake } from "./wire.ts";
@@ -126,6 +126,20 @@ export class Seeder {
   /** Connections now; what was sent and asked for since the start. */
   get figures() {
     return { peers: this.#sessions.size, totals: this.#uploads.totals };
+  }
+
+  /** Bytes of blocks that were sent since the start. */
+  get sent(): number {
+    return this.#uploads.totals.bytes;
+  }
+
+  get infoHashes(): Uint8Array[] {
+    return this.#uploads.infoHashes;
+  }
+
+  /** Undefined for a torrent without a peer here in the last ten minutes. */
+  figuresOf(infoHash: Uint8Array, most: number): UploadFigures | undefined {
+    return this.#uploads.uploadOf(infoHash)?.figures(most);
   }
 
   /** Ends everything. */

@@ -21,6 +21,9 @@ export interface Turn {
   readonly block: Block;
 }
 
+/** Looks at a piece of a peer, for one picture of what all have: some milliseconds. */
+const MOST_LOOKS = 500_000;
+
 export class Seeding {
   readonly #pieces: Pieces;
   readonly #tuning: Tuning;
@@ -31,6 +34,7 @@ export class Seeding {
   /** The piece that was begun for each peer, in the order in which they were begun. */
   readonly #underWay = new Map<Leecher, { piece: number; movedAt: number }>();
   readonly #uplink = new Uplink();
+  #copied = 0;
   readonly #showing: Showing;
 
   constructor(pieces: Pieces, tuning: Tuning = TUNING) {
@@ -51,6 +55,30 @@ export class Seeding {
   }
 
   /** `isSlow`: it requests, and passes on, as rarely as Transmission. */
+  /** Pieces that peers have got while they were connected, from here or from others, as they say. */
+  get copied(): number {
+    return this.#copied;
+  }
+
+  /**
+   * How many peers have each piece: for each of up to `most` stretches of equal length, the
+   * mean over its pieces. Of many peers with many pieces some stand for all.
+   */
+  spread(most: number): number[] {
+    const peers = [...this.#peers.values()].slice(0, Math.ceil(MOST_LOOKS / this.pieceCount));
+    const stretches = Math.min(most, this.pieceCount);
+    const scale = this.#peers.size / Math.max(1, peers.length);
+    return Array.from({ length: stretches }, (_, n) => {
+      const first = Math.floor((n * this.pieceCount) / stretches);
+      const end = Math.floor(((n + 1) * this.pieceCount) / stretches);
+      let copies = 0;
+      for (const { has } of peers) {
+        for (let piece = first; piece < end; piece++) if (has.has(piece)) copies++;
+      }
+      return (scale * copies) / (end - first);
+    });
+  }
+
   join(peer: number, now: number, isSlow = false): void {
     this.#peers.set(peer, new Leecher(peer, this.pieceCount, now, isSlow));
     this.#showing.change();
@@ -203,6 +231,7 @@ export class Seeding {
   }
 
   #addCopy(leecher: Leecher, piece: number): void {
+    this.#copied++;
     this.#availability.addCopy(piece);
     if (leecher.promised.delete(piece)) {
       this.#availability.release(piece);

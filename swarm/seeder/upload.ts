@@ -44,6 +44,17 @@ export interface Self {
   readonly port: number;
 }
 
+export interface UploadFigures {
+  /** Peers that are connected. */
+  readonly peers: number;
+  /** Bytes of blocks that were sent. */
+  readonly sent: number;
+  /** Bytes of the pieces that peers got, from here or from others, as they say. */
+  readonly received: number;
+  /** How many of them have the pieces of each stretch, on average. */
+  readonly spread: readonly number[];
+}
+
 /** Milliseconds without a peer. */
 const FORGOTTEN_AFTER = 600_000;
 
@@ -71,6 +82,19 @@ export class Upload {
   get stats() {
     const { bytes, repeated } = this.#seeding.sent;
     return { name: this.#seed.torrent.name, peers: this.#connections.size, bytes, repeated };
+  }
+
+  /** What its peers have, for the picture of a swarm in up to `most` stretches. */
+  figures(most: number): UploadFigures {
+    const { bytes } = this.#seeding.sent;
+    const { length, pieceLength } = this.#seed.torrent;
+    const received = Math.min(this.#seeding.copied * pieceLength, this.#seeding.copied * length);
+    return {
+      peers: this.#connections.size,
+      sent: bytes,
+      received,
+      spread: this.#seeding.spread(most),
+    };
   }
 
   get infoHash(): Uint8Array {

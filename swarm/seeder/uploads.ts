@@ -29,6 +29,15 @@ export class Uploads {
     return [...this.#uploads.values()].map((upload) => upload.stats);
   }
 
+  /** Of the torrent with this info hash, if a peer is or was here a short time ago. */
+  uploadOf(infoHash: Uint8Array): Upload | undefined {
+    return this.#uploads.get(infoHash.toHex());
+  }
+
+  get infoHashes(): Uint8Array[] {
+    return [...this.#uploads.values()].map((upload) => upload.infoHash);
+  }
+
   /** Callers that ask during a search share it. Never rejects. */
   async find(infoHash: Uint8Array): Promise<UploadLookup> {
     const hash = Buffer.from(infoHash).toString("hex");
@@ -61,7 +70,7 @@ export class Uploads {
   /** The bytes are gone or changed: the torrent is looked up anew for the next peer. */
   #drop(hash: string, upload: Upload, reason: unknown): void {
     if (this.#uploads.get(hash) !== upload) return;
-    this.#uploads.delete(hash);
+    this.#forget(hash, upload);
     this.#log(`No longer seeding ${upload.stats.name}: ${messageOf(reason)}`);
     upload.close();
   }
@@ -69,9 +78,13 @@ export class Uploads {
   /** Shows and sends what has become due, and forgets uploads without peers. */
   tick(): void {
     for (const [hash, upload] of this.#uploads) {
-      if (upload.isForgotten()) this.#uploads.delete(hash);
+      if (upload.isForgotten()) this.#forget(hash, upload);
       else upload.pump();
     }
+  }
+
+  #forget(hash: string, upload: Upload): void {
+    this.#uploads.delete(hash);
   }
 
   clear(): void {

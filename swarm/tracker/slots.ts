@@ -40,6 +40,11 @@ export class Slots {
     return this.#next[slot] ?? NONE;
   }
 
+  /** Slots in use, the one touched last first. */
+  *recent(): Iterable<number> {
+    for (let slot = this.#newest; slot !== NONE; slot = this.#older[slot] ?? NONE) yield slot;
+  }
+
   /** The hash of a slot in use. */
   hashOf(slot: number): number {
     return this.#hash[slot] ?? 0;

@@ -58,6 +58,16 @@ export class Swarms {
     return undefined;
   }
 
+  /** Info hashes of the `most` swarms with members that announced last. */
+  recent(most: number): Uint8Array[] {
+    const found: Uint8Array[] = [];
+    for (const slot of this.#slots.recent()) {
+      if (found.length >= most) break;
+      if ((this.#swarms[slot]?.members.length ?? 0) > 0) found.push(this.#infoHash(slot).slice());
+    }
+    return found;
+  }
+
   add(infoHash: Uint8Array): Swarm {
     const swarm = new Swarm(this.#slots.take(this.#hash(infoHash)));
     this.#infoHashes.set(infoHash, LENGTH * swarm.slot);

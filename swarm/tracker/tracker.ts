@@ -21,6 +21,12 @@ interface Counts {
   readonly downloaded: number;
 }
 
+/** Peers of a torrent as they announced themselves. */
+export interface Members extends Omit<Counts, "downloaded"> {
+  /** Some of them; `left` is in bytes. */
+  readonly peers: readonly (Endpoint & { readonly left: number })[];
+}
+
 interface TrackerOptions {
   /** Seconds between the announces of a peer; undefined: by the number of peers. */
   readonly announceInterval?: number | undefined;
@@ -101,6 +107,23 @@ export class Tracker {
       "external ip": compactAddress(address),
       ...listPeers(peers, announce),
     };
+  }
+
+  /** Info hashes of the `most` swarms whose peers announced last. */
+  recent(most: number): Uint8Array[] {
+    return this.#swarms.recent(most);
+  }
+
+  /** How many peers share a torrent, and `most` of them: first those that need pieces. */
+  membersOf(infoHash: Uint8Array, most: number, now: number): Members {
+    const { complete, incomplete } = this.#count(infoHash, toSeconds(now), false);
+    const members = this.#swarms.find(infoHash)?.members ?? [];
+    const slots = members.slice(-most).toReversed();
+    const peers = slots.map((slot) => {
+      const { address, port, left } = this.#peers.read(slot);
+      return { address: address.slice(), port, left };
+    });
+    return { complete, incomplete, peers };
   }
 
   /** Answers a scrape (BEP 48). `seeded` is whether this server seeds a torrent itself. */
