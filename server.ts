@@ -26,6 +26,10 @@ import type { Pass } from "./http/pass.ts";
 import { NO_SUCH_HOST, type Plan, plan, planMethod, planNowhere, planSlash } from "./http/plan.ts";
 import { redact } from "./http/redact.ts";
 import { hasParameter, parseTarget, type Target } from "./http/target.ts";
+import { Live, type LiveDesk } from "./live/live.ts";
+import { Reporter } from "./live/reporter.ts";
+import { liveRoutes } from "./live/routes.ts";
+import { liveAnswers, type LiveTopics, RemoteLive } from "./live/topics.ts";
 import { activityOf } from "./service/activity.ts";
 import { limitConnections, MOST_SEEDED, mostConnections } from "./service/connection-limit.ts";
 import { onHangup } from "./service/hangup.ts";
@@ -325,12 +329,15 @@ async function start({ options, settings }: Serving, read: () => CommandLine): P
 
 /** Serves at the port that the supervisor shares with this process, and does as it says. */
 function startWorker(root: Root, options: Options): void {
-  const line = lineToSupervisor<DeskTopics & BegunTopics & ReportTopics>();
+  const line = lineToSupervisor<DeskTopics & BegunTopics & ReportTopics & LiveTopics>();
   const lastCalls = { called: false, draining: false };
-  const gate = openGate(options, () => {}, new RemoteBegun(line));
-  const seat = seatOfWorker((report) => line.ask("report", report));
-  const desk = new RemoteDesk(line);
-  const { server, site, metrics } = open(root, options, log, { desk, gate, seat }, lastCalls);
+  const held: Held = {
+    desk: new RemoteDesk(line),
+    gate: openGate(options, () => {}, new RemoteBegun(line)),
+    seat: seatOfWorker((report) => line.ask("downloads", report)),
+    show: (reporter) => new RemoteLive(line, reporter),
+  };
+  const { server, site, metrics } = open(root, options, log, held, lastCalls);
   const { transfers } = site;
   const requestLog = keepRequestLog(transfers, options, true);
   metrics?.add(() => ({ dropped: { requests: requestLog?.lost ?? 0 } }));
@@ -377,15 +384,22 @@ async function startSupervisor(
   watchCertificate(options, log, tell);
   const { grace } = options;
   const metrics = options.metrics ? new SupervisorMetrics(origin, count) : undefined;
-  const report = (told: ReportTopics["report"]["question"]) => void metrics?.take(told);
-  const answers = { ...deskAnswers(origin), ...begunAnswers(gate?.begun), report };
+  const downloads = (told: ReportTopics["downloads"]["question"]) => void metrics?.take(told);
+  const answers = {
+    ...{ ...deskAnswers(origin), ...begunAnswers(gate?.begun), ...liveAnswers(liveOf(origin)) },
+    downloads,
+  };
   const handed = handOver(settings, port);
   const reload = () => reloader.nextFor(port);
   const own = { handed, reload, count, grace, log, tell, answers, metrics };
-  const supervisor = new Supervisor<DeskTopics & BegunTopics & ReportTopics>(own);
+  const supervisor = new Supervisor<DeskTopics & BegunTopics & ReportTopics & LiveTopics>(own);
   metrics?.start(() => ({ workers: supervisor.states, dropped: { events: stderr.lost } }));
   supervisor.obeySignals();
   return (await supervisor.start()) ? port : undefined;
+}
+
+function liveOf(origin: Origin): Live {
+  return new Live({ files: () => origin.swarms(), seeded: () => origin.seeded });
 }
 
 /** A listener, and what it answers from. */
@@ -407,7 +421,9 @@ export function openAlone(
   const gate = openGate(options, log);
   const origin = new Origin({ ...options, root, gate, peers: MOST_SEEDED, log, tell, hasher });
   const seat = options.metrics ? seatAlone(origin) : undefined;
-  const listening = open(root, options, log, { desk: origin, gate, seat });
+  const live = liveOf(origin);
+  const show = (reporter: Reporter) => live.join(reporter);
+  const listening = open(root, options, log, { desk: origin, gate, seat, show });
   const port = listening.server.port ?? options.port;
   listenToPeers((where) => origin.listen(where), options, port, log);
   return { ...listening, origin };
@@ -435,6 +451,8 @@ interface Held {
   readonly gate: Gate | undefined;
   /** Undefined: nothing is counted. */
   readonly seat: Seat | undefined;
+  /** Where the transfers of this process are shown. */
+  readonly show: (reporter: Reporter) => LiveDesk;
 }
 
 /**
@@ -445,7 +463,7 @@ function open(
   root: Root,
   options: Options,
   log: Log,
-  { desk, gate, seat }: Held,
+  { desk, gate, seat, show }: Held,
   lastCalls?: LastCalls,
 ): Listening {
   const { prefix, url, mirrors, negotiate } = options;
@@ -458,11 +476,15 @@ function open(
   });
   const metrics = seat && new Metrics(seat, transfers, own);
   const leaving = lastCalls ?? { called: false, draining: false };
+  const reporter = new Reporter(transfers);
+  transfers.observeStreamed(reporter);
+  const isLeaving = () => leaving.called || leaving.draining;
+  const live = liveRoutes({ desk: show(reporter), isLeaving });
   const site: Site = {
     ...{ root, prefix, swarm, gate, log, transfers },
     inFlight: new InFlight(() => port, log, transfers),
     pages: { root, prefix, url, documentsOf: documentsOfFile },
-    routes: new Routes(ASSET_ROUTES, healthRoutes(leaving), metrics?.routes ?? {}),
+    routes: new Routes(ASSET_ROUTES, healthRoutes(leaving), metrics?.routes ?? {}, live),
     lastCalls: leaving,
     mostAnswers: options.http2 ? mostConnections(options.maxConnections) : undefined,
     ...outsideOf(options),

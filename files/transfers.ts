@@ -22,6 +22,7 @@ export interface TransferObserver {
 export class Transfers implements Iterable<Transfer> {
   readonly #running = new Set<Transfer>();
   readonly #observers: TransferObserver[] = [];
+  readonly #ofStreamed: TransferObserver[] = [];
 
   /** Whether anybody wants to know of answers that are handed over whole. */
   get observed(): boolean {
@@ -41,6 +42,11 @@ export class Transfers implements Iterable<Transfer> {
     this.#observers.push(observer);
   }
 
+  /** For an observer of streamed answers alone: the others don't pay for it. */
+  observeStreamed(observer: TransferObserver): void {
+    this.#ofStreamed.push(observer);
+  }
+
   /** The answer of `transfer` is handed over. Unless it is streamed, that is its end. */
   handedOver(transfer: Transfer): void {
     transfer.firstByte = performance.now() - transfer.began;
@@ -56,6 +62,7 @@ export class Transfers implements Iterable<Transfer> {
     transfer.streamed = true;
     this.#running.add(transfer);
     for (const observer of this.#observers) observer.began?.(transfer);
+    for (const observer of this.#ofStreamed) observer.began?.(transfer);
   }
 
   /** It ended so at `now`, by `performance.now()`. Does nothing when it has ended before. */
@@ -65,6 +72,7 @@ export class Transfers implements Iterable<Transfer> {
     transfer.duration = Math.max(transfer.firstByte, now - transfer.began);
     transfer.acknowledged = outcome === "complete" ? transfer.owed : (transfer.acknowledged ?? 0);
     for (const observer of this.#observers) observer.ended(transfer);
+    for (const observer of this.#ofStreamed) observer.ended(transfer);
   }
 
   /** The process is about to end, and with it what still goes on. */

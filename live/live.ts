@@ -5,7 +5,7 @@
  * clients for those who may see them, with made-up names for the others.
  */
 
-import type { ProcessReport } from "./reporter.ts";
+import type { ProcessReport, Reporter } from "./reporter.ts";
 import { makeSnapshot, renameClients, type SharedFile, type Snapshot } from "./snapshot.ts";
 import { Sampler, secondOf } from "./throughput.ts";
 
@@ -58,6 +58,12 @@ export class Live implements LiveDesk {
   /** How many watch. */
   get size(): number {
     return this.#watchers.size;
+  }
+
+  /** For the process of the swarms, when it serves too. */
+  join(reporter: Reporter): LiveDesk {
+    this.addSource(() => Promise.resolve(reporter.report(Date.now())));
+    return this;
   }
 
   /** Returns what removes it. */

@@ -19,9 +19,8 @@ export interface StreamedTransfer {
   /** Bytes of the body, and those that the client has acknowledged, if that is known. */
   readonly owed: number;
   readonly acknowledged: number | undefined;
-  /** Milliseconds since 1970; milliseconds that it took, 0 while it goes on. */
+  /** When it began, in milliseconds since 1970. */
   readonly now: number;
-  readonly duration: number;
   readonly outcome: string | undefined;
 }
 
@@ -85,7 +84,8 @@ export class Reporter {
 
   ended(transfer: StreamedTransfer): void {
     this.#sent += transfer.acknowledged ?? 0;
-    this.#ended.unshift({ ...this.#describe(transfer, 0), at: Date.now() });
+    const at = Date.now();
+    this.#ended.unshift({ ...this.#describe(transfer, at), at });
     if (this.#ended.length > MOST_ENDED) this.#ended.pop();
   }
 
@@ -117,12 +117,11 @@ export class Reporter {
 
   #describe(transfer: StreamedTransfer, now: number): Download {
     const { client, method, kind, status, range, owed, acknowledged, outcome } = transfer;
-    const milliseconds = outcome === undefined ? now - transfer.now : transfer.duration;
     const [path = ""] = transfer.target.split("?", 1);
     return {
       ...{ id: this.#idOf(transfer), client, method, path: cut(path, LONGEST_PATH), kind, status },
       range: range === null ? null : cut(range, LONGEST_RANGE),
-      ...{ owed, acknowledged: acknowledged ?? 0, seconds: Math.max(0, milliseconds) / 1000 },
+      ...{ owed, acknowledged: acknowledged ?? 0, seconds: Math.max(0, now - transfer.now) / 1000 },
       ...(outcome === undefined ? {} : { outcome }),
     };
   }

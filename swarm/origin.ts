@@ -218,7 +218,8 @@ export class Origin implements SwarmDesk, Disposable {
   /** The swarms in which something goes on. */
   swarms(): readonly SwarmFigures[] {
     const [tracker, seeder, catalogue] = [this.#tracker, this.#seeder, this.#catalogue];
-    return figuresOfSwarms({ tracker, seeder, catalogue }, Date.now());
+    const { prefix } = this.#options;
+    return figuresOfSwarms({ tracker, seeder, catalogue, prefix }, Date.now());
   }
 
   [Symbol.dispose](): void {

@@ -4,15 +4,15 @@
  */
 
 import { lengthOf } from "../digests/job.ts";
+import { formatPath } from "../http/target.ts";
 import { formatAddress } from "./bittorrent/address.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { Seeder } from "./seeder/seeder.ts";
 import type { Tracker } from "./tracker/tracker.ts";
 
 export interface SwarmFigures {
-  /** Names below the prefix. */
-  readonly segments: readonly string[];
-  readonly isFolder: boolean;
+  /** Percent-encoded, from the server's root; a folder's ends in a slash. */
+  readonly path: string;
   /** Bytes. */
   readonly length: number;
   /** Peers of the tracker that have everything, and those that don't. */
@@ -45,6 +45,8 @@ interface Sources {
   readonly tracker: Tracker;
   readonly seeder: Seeder | undefined;
   readonly catalogue: Catalogue;
+  /** Of files; begins and ends with a slash. */
+  readonly prefix: string;
 }
 
 /** `now` in milliseconds since 1970. */
@@ -63,7 +65,7 @@ export function figuresOfSwarms(sources: Sources, now: number): SwarmFigures[] {
 
 /** Undefined for a torrent that wasn't made here. */
 function figuresOf(
-  { tracker, seeder, catalogue }: Sources,
+  { tracker, seeder, catalogue, prefix }: Sources,
   infoHash: Uint8Array,
   now: number,
 ): SwarmFigures | undefined {
@@ -73,8 +75,7 @@ function figuresOf(
   const { complete, incomplete, peers } = tracker.membersOf(infoHash, MOST_PEERS, now);
   const upload = seeder?.figuresOf(infoHash, STRETCHES);
   return {
-    segments: named.segments,
-    isFolder: named.job.kind === "folder",
+    path: formatPath(prefix, named.segments, named.job.kind === "folder"),
     length,
     seeds: complete,
     leechers: incomplete,

@@ -28,9 +28,10 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   service: ["service/metrics", "files", "os", "http", "package.json"],
   "server.ts": [
     ...["service", "service/metrics", "swarm", "swarm/documents"],
-    ...["digests", "files", "access", "http", "web"],
+    ...["digests", "files", "access", "http", "web", "live"],
   ],
   web: ["files", "http"],
+  live: ["files", "os", "http"],
 };
 
 /** The rooms whose files name the disk. */

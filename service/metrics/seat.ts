@@ -32,7 +32,7 @@ export interface Seat {
 
 /** The questions of a worker about metrics: there is one, and it is no question. */
 export type ReportTopics = {
-  readonly report: { readonly question: DownloadReport; readonly answer: undefined };
+  readonly downloads: { readonly question: DownloadReport; readonly answer: undefined };
 };
 
 /** For a process that serves alone. */

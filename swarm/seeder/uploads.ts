@@ -70,7 +70,7 @@ export class Uploads {
   /** The bytes are gone or changed: the torrent is looked up anew for the next peer. */
   #drop(hash: string, upload: Upload, reason: unknown): void {
     if (this.#uploads.get(hash) !== upload) return;
-    this.#forget(hash, upload);
+    this.#uploads.delete(hash);
     this.#log(`No longer seeding ${upload.stats.name}: ${messageOf(reason)}`);
     upload.close();
   }
@@ -78,13 +78,9 @@ export class Uploads {
   /** Shows and sends what has become due, and forgets uploads without peers. */
   tick(): void {
     for (const [hash, upload] of this.#uploads) {
-      if (upload.isForgotten()) this.#forget(hash, upload);
+      if (upload.isForgotten()) this.#uploads.delete(hash);
       else upload.pump();
     }
-  }
-
-  #forget(hash: string, upload: Upload): void {
-    this.#uploads.delete(hash);
   }
 
   clear(): void {

@@ -1,0 +1,73 @@
+/**
+ * The URLs of the live view:
+ *
+ *   /-/status.json   what goes on now, as JSON
+ *   /-/events        the same once a second, as server-sent events
+ *
+ * Addresses of clients are told to clients on this machine alone; others get made-up names.
+ */
+
+import type { Transfer } from "../files/transfer.ts";
+import { PAGE_POLICY } from "../http/browser.ts";
+import type { Fields } from "../http/conditional.ts";
+import { isForwarded } from "../http/forwarded.ts";
+import { type Plan, refuse } from "../http/plan.ts";
+import { Events } from "./events.ts";
+import type { LiveDesk } from "./live.ts";
+
+type Answer = Plan | Response | Promise<Plan>;
+
+export interface LiveRoutesOptions {
+  readonly desk: LiveDesk;
+  /** Whether this process is about to end. */
+  readonly isLeaving: () => boolean;
+  readonly maySeeAddresses?: (transfer: Pick<Transfer, "client" | "fields">) => boolean;
+}
+
+export function liveRoutes({
+  desk,
+  isLeaving,
+  maySeeAddresses = isOnThisMachine,
+}: LiveRoutesOptions): Readonly<Record<string, (transfer: Transfer) => Answer>> {
+  const events = new Events(desk, isLeaving);
+  return {
+    "/-/status.json": async (transfer) => planStatus(await desk.status(maySeeAddresses(transfer))),
+    "/-/events": (transfer) => {
+      if (transfer.method === "HEAD") return { status: 200, fields: STREAM, content: NOTHING };
+      const body = events.open(maySeeAddresses(transfer));
+      if (body === undefined) return refuse(503, "Too many clients watch", { "retry-after": "30" });
+      // A quiet stream is no idle connection: heartbeats find clients that are gone.
+      transfer.server.timeout(transfer.request, 0);
+      return new Response(body, { headers: STREAM });
+    },
+  };
+}
+
+/** Whether a request comes from a program on this machine, and not through a proxy on it. */
+export function isOnThisMachine({
+  client,
+  fields,
+}: {
+  readonly client: string;
+  readonly fields: Fields;
+}): boolean {
+  const isLoopback = client === "::1" || /^(?:::ffff:)?127\./.test(client);
+  return isLoopback && !isForwarded(fields);
+}
+
+const NOTHING = { kind: "none" } as const;
+
+const STREAM = {
+  "content-type": "text/event-stream",
+  "cache-control": "no-store",
+  // nginx: pass each event on at once.
+  "x-accel-buffering": "no",
+};
+
+function planStatus(json: string): Plan {
+  return {
+    status: 200,
+    fields: { "content-type": "application/json", "cache-control": "no-store", ...PAGE_POLICY },
+    content: { kind: "text", text: `${json}\n` },
+  };
+}
