@@ -29,6 +29,7 @@ import { hasParameter, parseTarget, type Target } from "./http/target.ts";
 import { Live, type LiveDesk } from "./live/live.ts";
 import { Reporter } from "./live/reporter.ts";
 import { liveRoutes } from "./live/routes.ts";
+import { top } from "./live/top.ts";
 import { liveAnswers, type LiveTopics, RemoteLive } from "./live/topics.ts";
 import { activityOf } from "./service/activity.ts";
 import { limitConnections, MOST_SEEDED, mostConnections } from "./service/connection-limit.ts";
@@ -297,6 +298,11 @@ async function main(args: readonly string[]): Promise<void> {
       return signUrl(commandLine.args);
     case "hash":
       return await hash(commandLine.options, { infoHashOf, log, print });
+    case "top":
+      return await top(commandLine.url).catch((error: unknown) => {
+        log(error instanceof Error ? error.message : String(error));
+        process.exit(1);
+      });
     case "serve":
       return start(commandLine, () => parseCommandLine(args));
   }

@@ -177,6 +177,7 @@ export const GROUPS: readonly { readonly title: string; readonly rows: readonly 
 export const COMMANDS = [
   { name: "hash", rest: "[options] DIR", about: "makes the digests beforehand" },
   { name: "sign", rest: "[options] URL", about: "makes a link that admits its holder" },
+  { name: "top", rest: "URL", about: "shows what goes on at a server" },
 ] as const;
 
 /** What isn't a setting: flags that have the program print something and end, and the file's name. */

@@ -36,6 +36,8 @@ export type CommandLine =
   | { readonly kind: "hash"; readonly options: HashOptions }
   /** Its arguments are read by the command itself. */
   | { readonly kind: "sign"; readonly args: readonly string[] }
+  /** Of the server whose downloads and swarms are to be shown. */
+  | { readonly kind: "top"; readonly url: string }
   /** Something that the operator asked for, and nothing else. */
   | { readonly kind: "print"; readonly text: string }
   | { readonly kind: "mistake"; readonly reason: string };
@@ -50,6 +52,7 @@ export function parseCommandLine(
     const { flags, requests, positionals } = readArguments(args);
     const asked = textAskedFor(requests);
     if (asked !== undefined) return { kind: "print", text: asked };
+    if (positionals[0] === "top" && positionals.length === 2) return readTop(positionals[1] ?? "");
     const { variables, config } = readVariables(environment);
     const file = readConfig(requests.get("config") ?? config);
     const hasDirectory = variables.has("directory") || file.has("directory");
@@ -74,6 +77,11 @@ function textAskedFor(requests: Arguments["requests"]): string | undefined {
 
 /** Bytes of a file of options: a worker gets them in one variable, which holds twice as many. */
 const LONGEST_CONFIG = 64 * 1024;
+
+function readTop(url: string): CommandLine {
+  if (/^https?:\/\//i.test(url) && URL.canParse(url)) return { kind: "top", url };
+  throw new Mistake(`Cannot look at "${url}": give a URL such as http://127.0.0.1:13000`);
+}
 
 function readConfig(path: string | undefined): Source {
   if (path === undefined) return new Map();
