@@ -90,6 +90,11 @@ export class Wire implements Disposable {
     return this.#shift(this.#buffered);
   }
 
+  /** Reads up to the first `mark`, or to the end of the connection. */
+  readTo(mark: string): Promise<string> {
+    return this.#until(mark);
+  }
+
   /** Reads one response to `method` by its Content-Length or chunks. */
   async response(method = "GET"): Promise<WireResponse> {
     const head = await this.#until("\r\n\r\n");
