@@ -65,6 +65,7 @@ import { documentOf, documentsOfFile } from "./swarm/documents/document.ts";
 import { infoHashOf } from "./swarm/named-job.ts";
 import { Origin, type SwarmDesk } from "./swarm/origin.ts";
 import { ASSET_ROUTES } from "./web/assets.ts";
+import { planLivePage } from "./web/live-page.ts";
 import { type PagesOptions, planPage } from "./web/pages.ts";
 
 /** What is served, and how. */
@@ -485,7 +486,11 @@ function open(
   const reporter = new Reporter(transfers);
   transfers.observeStreamed(reporter);
   const isLeaving = () => leaving.called || leaving.draining;
-  const live = liveRoutes({ desk: show(reporter), isLeaving });
+  const live = liveRoutes({
+    desk: show(reporter),
+    isLeaving,
+    page: (json) => planLivePage(prefix, json),
+  });
   const site: Site = {
     ...{ root, prefix, swarm, gate, log, transfers },
     inFlight: new InFlight(() => port, log, transfers),

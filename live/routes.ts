@@ -3,12 +3,13 @@
  *
  *   /-/status.json   what goes on now, as JSON
  *   /-/events        the same once a second, as server-sent events
+ *   /-/live          the same as a page
  *
  * Addresses of clients are told to clients on this machine alone; others get made-up names.
  */
 
 import type { Transfer } from "../files/transfer.ts";
-import { PAGE_POLICY } from "../http/browser.ts";
+import { DATA_POLICY } from "../http/browser.ts";
 import type { Fields } from "../http/conditional.ts";
 import { isForwarded } from "../http/forwarded.ts";
 import { type Plan, refuse } from "../http/plan.ts";
@@ -21,17 +22,21 @@ export interface LiveRoutesOptions {
   readonly desk: LiveDesk;
   /** Whether this process is about to end. */
   readonly isLeaving: () => boolean;
+  /** The page that shows what `json` says. */
+  readonly page: (json: string) => Plan;
   readonly maySeeAddresses?: (transfer: Pick<Transfer, "client" | "fields">) => boolean;
 }
 
 export function liveRoutes({
   desk,
   isLeaving,
+  page,
   maySeeAddresses = isOnThisMachine,
 }: LiveRoutesOptions): Readonly<Record<string, (transfer: Transfer) => Answer>> {
   const events = new Events(desk, isLeaving);
   return {
     "/-/status.json": async (transfer) => planStatus(await desk.status(maySeeAddresses(transfer))),
+    "/-/live": async (transfer) => page(await desk.status(maySeeAddresses(transfer))),
     "/-/events": (transfer) => {
       if (transfer.method === "HEAD") return { status: 200, fields: STREAM, content: NOTHING };
       const body = events.open(maySeeAddresses(transfer));
@@ -67,7 +72,7 @@ const STREAM = {
 function planStatus(json: string): Plan {
   return {
     status: 200,
-    fields: { "content-type": "application/json", "cache-control": "no-store", ...PAGE_POLICY },
+    fields: { "content-type": "application/json", "cache-control": "no-store", ...DATA_POLICY },
     content: { kind: "text", text: `${json}\n` },
   };
 }

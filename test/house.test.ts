@@ -30,7 +30,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...["service", "service/metrics", "swarm", "swarm/documents"],
     ...["digests", "files", "access", "http", "web", "live"],
   ],
-  web: ["files", "http"],
+  web: ["live", "files", "http"],
   live: ["files", "os", "http"],
 };
 

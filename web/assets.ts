@@ -5,6 +5,7 @@
 
 import type { Fields } from "../http/conditional.ts";
 import type { Plan } from "../http/plan.ts";
+import liveScript from "./live.js" with { type: "text" };
 import script from "./page.js" with { type: "text" };
 import style from "./style.css" with { type: "text" };
 
@@ -17,6 +18,7 @@ export interface Asset {
 
 export const STYLE = asset("page", "css", "text/css; charset=utf-8", style);
 export const SCRIPT = asset("page", "js", "text/javascript; charset=utf-8", script);
+export const LIVE_SCRIPT = asset("live", "js", "text/javascript; charset=utf-8", liveScript);
 
 /** `/-/NAME.HASH.EXTENSION` */
 export function asset(name: string, extension: string, mediaType: string, text: string): Asset {
@@ -27,7 +29,7 @@ export function asset(name: string, extension: string, mediaType: string, text: 
 
 /** What answers at the URLs of assets. */
 export const ASSET_ROUTES = Object.fromEntries(
-  [STYLE, SCRIPT].map((one) => [
+  [STYLE, SCRIPT, LIVE_SCRIPT].map((one) => [
     one.path,
     (asked: { readonly fields: Fields }) => planAsset(one, asked.fields),
   ]),

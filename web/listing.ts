@@ -11,6 +11,7 @@ import type { Entry, Form, Totals } from "../files/listing-text.ts";
 import { encodeName } from "../http/target.ts";
 import { bdi, count, escape, exactly, formatSize, time } from "./html.ts";
 import { FOOT, head, pathText, type Way } from "./layout.ts";
+import { liveSection } from "./live-page.ts";
 
 /** Rows of one body of the table. */
 const BODY = 100;
@@ -30,7 +31,7 @@ export function listingForm(way: Way, order: Order): Form {
       const names = `<h1>${bdi(way.segments.at(-1) ?? way.prefix)}</h1>`;
       return `${opening}<div class="top">${names}${tools()}</div>
 <p class="totals" id="totals">${summary(totals)}</p>
-<section id="live" aria-label="Live" hidden></section>
+${liveSection(way)}
 <form id="about"></form>
 <table class="list"${totals.largest === undefined ? "" : ` data-largest="${totals.largest}"`}>
 <caption class="unseen">Files and folders in ${bdi(path)}</caption>
