@@ -53,7 +53,7 @@ function content({ sent, originShare, files, transfers, ended }: Snapshot): stri
 }
 
 function list(title: string, rows: readonly string[]): string {
-  return rows.length === 0 ? "" : `<h3>${title}</h3><ul class="rows">${rows.join("")}</ul>`;
+  return rows.length === 0 ? "" : `<h2>${title}</h2><ul class="rows">${rows.join("")}</ul>`;
 }
 
 function fileRow({ path, length, seeds, leechers, peers, spread, connected }: SharedFile): string {

@@ -98,7 +98,7 @@
 
   function makeList(title, makeRow) {
     const list = make("ul", "rows");
-    const heading = make("h3", "", title);
+    const heading = make("h2", "", title);
     const rows = new Map();
     function show(items) {
       const keys = new Set(items.map(({ key }) => key));
