@@ -11,6 +11,7 @@ test("Each has a URL that names its content", () => {
   expect(Object.keys(ASSET_ROUTES).map((path) => path.replace(/[0-9a-f]{12}/, "HASH"))).toEqual([
     "/-/page.HASH.css",
     "/-/page.HASH.js",
+    "/-/live.HASH.js",
   ]);
 });
 
