@@ -61,7 +61,7 @@ import {
 } from "./service/worker.ts";
 import { type ClientRequest, SwarmAnswers } from "./swarm/answers.ts";
 import { deskAnswers, type DeskTopics, RemoteDesk } from "./swarm/desk.ts";
-import { documentOf, documentsOfFile } from "./swarm/documents/document.ts";
+import { documentOf, documentsOfFile, documentsOfFolder } from "./swarm/documents/document.ts";
 import { infoHashOf } from "./swarm/named-job.ts";
 import { Origin, type SwarmDesk } from "./swarm/origin.ts";
 import { ASSET_ROUTES } from "./web/assets.ts";
@@ -494,7 +494,7 @@ function open(
   const site: Site = {
     ...{ root, prefix, swarm, gate, log, transfers },
     inFlight: new InFlight(() => port, log, transfers),
-    pages: { root, prefix, url, documentsOf: documentsOfFile },
+    pages: { root, prefix, url, documentsOf: documentsOfFile, documentsOfFolder },
     routes: new Routes(ASSET_ROUTES, healthRoutes(leaving), metrics?.routes ?? {}, live),
     lastCalls: leaving,
     mostAnswers: options.http2 ? mostConnections(options.maxConnections) : undefined,

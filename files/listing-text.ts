@@ -20,6 +20,9 @@ export interface Entry {
 /** The kinds of the documents about a file of so many bytes. */
 export type DocumentsOf = (size: number) => readonly string[];
 
+/** The documents about a folder of that name, by kind: references from the directory above it. */
+export type DocumentsOfFolder = (name: string) => Readonly<Record<string, string>>;
+
 /** What a directory has in all. */
 export interface Totals {
   readonly files: number;
@@ -42,16 +45,23 @@ export interface Form {
 }
 
 /** An array of `{ name, type, size, mtime, documents }`. */
-export function jsonForm(documentsOf: DocumentsOf): Form {
+export function jsonForm(documentsOf: DocumentsOf, documentsOfFolder?: DocumentsOfFolder): Form {
   const entry = (one: Entry) => {
-    const text = JSON.stringify(withDocuments(one, documentsOf), undefined, 1);
+    const text = JSON.stringify(withDocuments(one, documentsOf, documentsOfFolder), undefined, 1);
     return `\n ${text.replaceAll("\n", "\n ").replace(UNSEEN, escapeJson)}`;
   };
   const [head, tail] = [() => "[", () => "\n]\n"];
   return { mediaType: "application/json", head, entry, separator: ",", tail };
 }
 
-function withDocuments(entry: Entry, documentsOf: DocumentsOf): Entry {
+function withDocuments(
+  entry: Entry,
+  documentsOf: DocumentsOf,
+  documentsOfFolder?: DocumentsOfFolder,
+): Entry {
+  if (entry.type === "directory" && documentsOfFolder !== undefined && !entry.unreachable) {
+    return { ...entry, documents: documentsOfFolder(entry.name) };
+  }
   const kinds = entry.size === undefined ? [] : documentsOf(entry.size);
   if (kinds.length === 0) return entry;
   const names = kinds.map((kind) => [kind, `${entry.name}.${kind}`]);

@@ -17,7 +17,16 @@ test("Each file is listed with the names of its documents", async () => {
   const response = await fetch(`${site.origin}/data/`, { headers: { accept: "application/json" } });
   const mtime = "2001-09-09T01:46:40.000Z";
   expect(await response.json()).toEqual([
-    { name: "dir", type: "directory", mtime },
+    {
+      ...{ name: "dir", type: "directory", mtime },
+      documents: {
+        meta4: "dir.meta4",
+        torrent: "dir.torrent",
+        magnet: "dir.magnet",
+        txt: "dir.txt",
+        sha256sums: "dir/SHA256SUMS",
+      },
+    },
     {
       name: "a b.bin",
       type: "file",

@@ -319,7 +319,7 @@ testPage("Hostile names are shown, lead to their files, and are never run", asyn
     };
   })()`);
   expect([{ ...seen, texts: seen.texts.toSorted() }, browser.complaints()]).toEqual([
-    { canary: "undefined", texts: HOSTILE.toSorted(), loose: ["n\\xff"], scripts: 1 },
+    { canary: "undefined", texts: HOSTILE.toSorted(), loose: ["n\\xff"], scripts: 2 },
     [],
   ]);
 });

@@ -8,7 +8,7 @@
 import { FileChanged } from "../files/failure.ts";
 import { formatTime } from "../files/listing-entries.ts";
 import { parseOrder } from "../files/listing-order.ts";
-import { type DocumentsOf, jsonForm } from "../files/listing-text.ts";
+import { type DocumentsOf, type DocumentsOfFolder, jsonForm } from "../files/listing-text.ts";
 import { listDirectory } from "../files/listing.ts";
 import { locate, type OpenDirectory, type Root } from "../files/locate.ts";
 import type { OpenFile } from "../files/open-file.ts";
@@ -31,8 +31,7 @@ export interface PagesOptions {
   /** URL of this server without a path; undefined: the one that the client used. */
   readonly url: string | undefined;
   readonly documentsOf: DocumentsOf;
-  /** References from the directory above to the documents about a folder of this name, by kind. */
-  readonly documentsOfFolder?: (name: string) => Readonly<Record<string, string>>;
+  readonly documentsOfFolder?: DocumentsOfFolder;
 }
 
 /** Answers GET of a directory, which it takes. */
@@ -68,7 +67,7 @@ function decode(encoded: string | undefined): string | undefined {
 
 /** The panel of a file, which the name in the query stands for as a name in the path would. */
 async function planFile(
-  { root, prefix, documentsOf }: PagesOptions,
+  { root, prefix, documentsOf: documentsOfFile }: PagesOptions,
   segments: readonly string[],
   name: string,
   base: string | undefined,
@@ -78,7 +77,7 @@ async function planFile(
   if (file.kind !== "file") return NOT_FOUND;
   const { completeLength: size, entityTag, mediaType } = file.representAt(Date.now());
   const mtime = formatTime(Number(file.version.modified / 1_000_000n));
-  const documents = documentsOf(size);
+  const documents = documentsOfFile(size);
   const isMarkdown = mediaType.startsWith("text/markdown") && size <= LONGEST_MARKDOWN;
   const html = isMarkdown ? markdownHtml(await readText(file)) : undefined;
   const facts = { name, size, mtime, entityTag, mediaType, documents, html };
@@ -94,22 +93,23 @@ async function readText(file: OpenFile): Promise<string> {
 }
 
 function planFolder(
-  { prefix, documentsOfFolder = torrentOfFolder }: PagesOptions,
+  { prefix }: PagesOptions,
   segments: readonly string[],
   base: string | undefined,
 ): Plan {
-  const name = segments.at(-1);
-  // The directory that is served has no name of its own.
-  const named = name === undefined ? {} : documentsOfFolder(name);
-  const documents = Object.entries(named).map(([kind, reference]) => [
-    kind,
-    `../${reference.split("/").map(encodeName).join("/")}`,
-  ]);
-  return page(folderPanel({ prefix, segments }, base, Object.fromEntries(documents)));
+  return page(folderPanel({ prefix, segments }, base, documentsOf(prefix, segments)));
 }
 
-function torrentOfFolder(name: string): Record<string, string> {
-  return { torrent: `${name}.torrent`, magnet: `${name}.magnet` };
+/** Documents about a folder, relative to it. The root's stand beside the prefix, if that has a name. */
+function documentsOf(prefix: string, segments: readonly string[]): Record<string, string> {
+  const own = segments.at(-1);
+  const name = own === undefined ? prefix.split("/").at(-2) : encodeName(own);
+  const inside = { sha256sums: "SHA256SUMS" };
+  if (name === undefined || name === "") return inside;
+  const above = `../${name}`;
+  const documents = { meta4: `${above}.meta4`, txt: `${above}.txt`, ...inside };
+  if (own === undefined) return documents;
+  return { torrent: `${above}.torrent`, magnet: `${above}.magnet`, ...documents };
 }
 
 function page(html: string): Plan {
@@ -117,14 +117,16 @@ function page(html: string): Plan {
 }
 
 async function planListed(
-  { root, prefix, documentsOf }: PagesOptions,
+  { root, prefix, documentsOf: documentsOfFile, documentsOfFolder }: PagesOptions,
   directory: OpenDirectory,
   { segments, query }: PathTarget,
   fields: Fields,
 ): Promise<Plan> {
   const path = [prefix, ...segments].join("/");
   if (prefersJson(fields.get("accept"))) {
-    return listDirectory(root, directory, `json ${path}`, () => jsonForm(documentsOf));
+    return listDirectory(root, directory, `json ${path}`, () =>
+      jsonForm(documentsOfFile, documentsOfFolder),
+    );
   }
   const order = parseOrder(query);
   const way = { prefix, segments };
