@@ -28,7 +28,7 @@ import { redact } from "./http/redact.ts";
 import { hasParameter, parseTarget, type Target } from "./http/target.ts";
 import { Live, type LiveDesk } from "./live/live.ts";
 import { Reporter } from "./live/reporter.ts";
-import { liveRoutes } from "./live/routes.ts";
+import { isOnThisMachine, liveRoutes } from "./live/routes.ts";
 import { top } from "./live/top.ts";
 import { liveAnswers, type LiveTopics, RemoteLive } from "./live/topics.ts";
 import { activityOf } from "./service/activity.ts";
@@ -486,9 +486,10 @@ function open(
   const reporter = new Reporter(transfers);
   transfers.observeStreamed(reporter);
   const isLeaving = () => leaving.called || leaving.draining;
+  // Behind a proxy, everybody's requests come from this machine.
+  const maySeeAddresses = (asked: Transfer) => url === undefined && isOnThisMachine(asked);
   const live = liveRoutes({
-    desk: show(reporter),
-    isLeaving,
+    ...{ desk: show(reporter), isLeaving, maySeeAddresses },
     page: (json) => planLivePage(prefix, json),
   });
   const site: Site = {

@@ -5,7 +5,7 @@
  *   /-/events        the same once a second, as server-sent events
  *   /-/live          the same as a page
  *
- * Addresses of clients are told to clients on this machine alone; others get made-up names.
+ * Addresses of clients are told to those who may see them; others get made-up names.
  */
 
 import type { Transfer } from "../files/transfer.ts";
@@ -24,14 +24,15 @@ export interface LiveRoutesOptions {
   readonly isLeaving: () => boolean;
   /** The page that shows what `json` says. */
   readonly page: (json: string) => Plan;
-  readonly maySeeAddresses?: (transfer: Pick<Transfer, "client" | "fields">) => boolean;
+  /** Whether a request may see who the clients are. */
+  readonly maySeeAddresses: (transfer: Transfer) => boolean;
 }
 
 export function liveRoutes({
   desk,
   isLeaving,
   page,
-  maySeeAddresses = isOnThisMachine,
+  maySeeAddresses,
 }: LiveRoutesOptions): Readonly<Record<string, (transfer: Transfer) => Answer>> {
   const events = new Events(desk, isLeaving);
   return {

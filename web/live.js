@@ -10,7 +10,7 @@
   const section = document.querySelector("#live");
   if (!section) return;
   /** Only what is below this path is shown. */
-  const below = section.dataset.below;
+  const below = readable(section.dataset.below ?? "");
   const SVG = "http://www.w3.org/2000/svg";
   const SECONDS = 180;
   /** Milliseconds until a server that has too many viewers is asked again. */
@@ -124,8 +124,8 @@
     const link = make("a", "name", name);
     function update(path) {
       setAttribute(link, "href", path);
-      const shown = below && path.startsWith(below) ? path.slice(below.length) : path;
-      setText(name, readable(shown) || readable(path));
+      const whole = readable(path);
+      setText(name, whole.slice(whole.startsWith(below) ? below.length : 0) || whole);
     }
     return { link, update };
   }
@@ -222,7 +222,7 @@
   const parts = [files, running, ended].flatMap(({ elements }) => elements);
   const content = make("div", "live-content", totals, chart.element, ...parts, quiet);
 
-  const isBelow = ({ path }) => !below || path.startsWith(below);
+  const isBelow = ({ path }) => readable(path).startsWith(below);
 
   function draw(snapshot) {
     const { sent, originShare, throughput } = snapshot;
