@@ -1,4 +1,4 @@
-/** Makes the pictures of docs/page.md with Chromium: `bun bench/screenshots.ts`. */
+/** Makes the pictures of docs/page.md with Chromium and aria2: `bun bench/screenshots.ts`. */
 
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -38,9 +38,12 @@ function makeTree(directory: string): void {
   }
 }
 
-async function startServer(directory: string): Promise<{ child: Bun.Subprocess; base: string }> {
+async function startServer(
+  directory: string,
+  ...more: readonly string[]
+): Promise<{ child: Bun.Subprocess; base: string }> {
   const program = [process.execPath, join(import.meta.dir, "../server.ts")];
-  const options = ["--host", "127.0.0.1", "--port", "0", "--no-seed", directory];
+  const options = ["--host", "127.0.0.1", "--port", "0", ...more, directory];
   const child = Bun.spawn([...program, ...options], { stdout: "ignore", stderr: "pipe" });
   for await (const chunk of child.stderr.pipeThrough(new TextDecoderStream())) {
     const [base] = /http:\/\/\S+/.exec(chunk) ?? [];
@@ -71,7 +74,46 @@ async function take(browser: Browser, base: string, picture: Picture): Promise<v
   await browser.cdp("Emulation.setEmulatedMedia", { features: [scheme] });
   await browser.open(base + path);
   await browser.until(`document.querySelector(".size, #sha256, .compute:not([hidden])")`);
-  const png = await browser.view.screenshot({ encoding: "buffer" });
+  save(name, await browser.view.screenshot({ encoding: "buffer" }));
+}
+
+/** Bytes a second that the peers of the live picture take. */
+const RATES = ["5M", "4M", "3M", "2M"];
+
+/** The live section while a swarm and a download go on. */
+async function takeLive(browser: Browser): Promise<void> {
+  const shared = mkdtempSync("/dev/shm/screenshots-");
+  for (const name of ["forecast.grib2", "overview.mp4"]) {
+    writeFileSync(join(shared, name), crypto.getRandomValues(Buffer.alloc(65_536)));
+    Bun.spawnSync(["truncate", "-s", "60000000", join(shared, name)]);
+    utimesSync(join(shared, name), 1.79e9, 1.79e9);
+  }
+  const { child, base } = await startServer(shared);
+  const origin = new URL(base).origin;
+  const clients = RATES.map((rate, n) => {
+    const options = ["--no-conf", "--quiet", "--enable-dht=false", "--retry-wait=1"];
+    const limit = `--max-download-limit=${rate}`;
+    const url = `${origin}/data/forecast.grib2.torrent`;
+    return Bun.spawn(["aria2c", ...options, limit, "-d", join(shared, `.${n}`), url]);
+  });
+  const film = `${origin}/data/overview.mp4`;
+  clients.push(Bun.spawn(["curl", "-s", "--limit-rate", "1M", "-o", "/dev/null", film]));
+  try {
+    await browser.view.resize(1100, 720);
+    await browser.cdp("Emulation.setEmulatedMedia", { features: [] });
+    await browser.open(`${origin}/data/`);
+    await browser.evaluate(`document.querySelector("#live summary").click()`);
+    await browser.until(
+      `[...document.querySelectorAll("#live .peers progress")].filter(({ value }) => value > 0.3).length > 2`,
+    );
+    save("live", await browser.view.screenshot({ encoding: "buffer" }));
+  } finally {
+    for (const one of [...clients, child]) one.kill();
+    rmSync(shared, { recursive: true, force: true });
+  }
+}
+
+function save(name: string, png: Uint8Array): void {
   writeFileSync(join(IMAGES, `${name}.png`), png);
   console.log(`docs/images/${name}.png ${png.length} bytes`);
 }
@@ -79,10 +121,11 @@ async function take(browser: Browser, base: string, picture: Picture): Promise<v
 const directory = mkdtempSync("/dev/shm/screenshots-");
 mkdirSync(IMAGES, { recursive: true });
 makeTree(directory);
-const { child, base } = await startServer(directory);
+const { child, base } = await startServer(directory, "--no-seed");
 try {
   using browser = await openBrowser();
   for (const picture of PICTURES) await take(browser, base, picture);
+  await takeLive(browser);
 } finally {
   child.kill();
   Bun.WebView.closeAll();
