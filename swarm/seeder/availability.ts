@@ -3,6 +3,12 @@
  * that this server has never sent counts as had by none: peers may lie.
  */
 
+/** How many bits of each byte are set. */
+const ONES = Uint8Array.from(
+  { length: 256 },
+  (_, byte) => byte.toString(2).replaceAll("0", "").length,
+);
+
 /** A set of piece numbers, one bit each, in the order of BEP 3's bitfield. */
 export class PieceSet {
   readonly #bits: Uint8Array;
@@ -38,6 +44,19 @@ export class PieceSet {
       this.#bits[at] = byte;
       for (let rest = byte; rest !== 0; rest &= rest - 1) this.#held++;
     }
+  }
+
+  /** How many of the pieces from `first` to `end` it has. Quick where both are multiples of eight. */
+  countIn(first: number, end: number): number {
+    let count = 0;
+    for (let piece = first; piece < end; piece++) {
+      const isByte = (piece & 7) === 0 && piece + 8 <= end;
+      if (isByte) {
+        count += ONES[this.#bits[piece >> 3] ?? 0] ?? 0;
+        piece += 7;
+      } else if (this.has(piece)) count++;
+    }
+    return count;
   }
 
   /** Those of its pieces that `other` doesn't have. */

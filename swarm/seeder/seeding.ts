@@ -12,6 +12,7 @@
 import { Availability } from "./availability.ts";
 import { Leecher } from "./leecher.ts";
 import { type Pieces, type Show, Showing, TOO_OFTEN } from "./showing.ts";
+import { spreadOf } from "./spread.ts";
 import { REQUEST_QUEUE, TUNING, type Tuning } from "./tuning.ts";
 import { Uplink } from "./uplink.ts";
 import type { Block } from "./wire.ts";
@@ -20,9 +21,6 @@ export interface Turn {
   readonly peer: number;
   readonly block: Block;
 }
-
-/** Looks at a piece of a peer, for one picture of what all have: some milliseconds. */
-const MOST_LOOKS = 500_000;
 
 export class Seeding {
   readonly #pieces: Pieces;
@@ -60,23 +58,10 @@ export class Seeding {
     return this.#copied;
   }
 
-  /**
-   * How many peers have each piece: for each of up to `most` stretches of equal length, the
-   * mean over its pieces. Of many peers with many pieces some stand for all.
-   */
+  /** How many peers have the pieces of each of up to `most` stretches, on average. */
   spread(most: number): number[] {
-    const peers = [...this.#peers.values()].slice(0, Math.ceil(MOST_LOOKS / this.pieceCount));
-    const stretches = Math.min(most, this.pieceCount);
-    const scale = this.#peers.size / Math.max(1, peers.length);
-    return Array.from({ length: stretches }, (_, n) => {
-      const first = Math.floor((n * this.pieceCount) / stretches);
-      const end = Math.floor(((n + 1) * this.pieceCount) / stretches);
-      let copies = 0;
-      for (const { has } of peers) {
-        for (let piece = first; piece < end; piece++) if (has.has(piece)) copies++;
-      }
-      return (scale * copies) / (end - first);
-    });
+    const all = Array.from(this.#peers.values(), ({ has }) => has);
+    return spreadOf(all, this.pieceCount, most);
   }
 
   join(peer: number, now: number, isSlow = false): void {

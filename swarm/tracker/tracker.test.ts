@@ -810,3 +810,33 @@ test("Any sequence of announces leaves the counts that a plain model of them has
   }
   expect(wrong.slice(0, 1)).toEqual([]);
 });
+
+test("Those who look see the swarms that announced last, and their peers: first those that need pieces", () => {
+  const target = tracker();
+  const [a, b, c] = [hashOf(1), hashOf(2), hashOf(3)];
+  announce(target, "1.1.1.1 1", { infoHash: a, left: 5 });
+  announce(target, "1.1.1.2 1", { infoHash: b, left: 0 });
+  announce(target, "1.1.1.3 1", { infoHash: b, left: 7 });
+  announce(target, "1.1.1.4 1", { infoHash: c, left: 1 });
+  announce(target, "1.1.1.4 1", { infoHash: c, left: 1, event: "stopped" });
+  announce(target, "1.1.1.1 1", { infoHash: a, left: 4 });
+  const { complete, incomplete, peers } = target.membersOf(b, 9, 1000 * START);
+  expect([
+    target.recent(9),
+    target.recent(1),
+    [complete, incomplete],
+    peers.map(({ port, left }) => [port, left]),
+    target.membersOf(b, 1, 1000 * START).peers.length,
+    target.membersOf(c, 9, 1000 * START),
+  ]).toEqual([
+    [a, b],
+    [a],
+    [1, 1],
+    [
+      [1, 7],
+      [1, 0],
+    ],
+    1,
+    { complete: 0, incomplete: 0, peers: [] },
+  ]);
+});
