@@ -144,7 +144,8 @@ testLive("Nothing is left over after 1000 updates", async () => {
     );
   };
   const measure = async () => {
-    await browser.cdp("HeapProfiler.collectGarbage");
+    // Elements are freed after the objects that hold them.
+    for (let times = 0; times < 3; times++) await browser.cdp("HeapProfiler.collectGarbage");
     const { nodes, jsEventListeners } = await browser.cdp<{
       nodes: number;
       jsEventListeners: number;
@@ -164,8 +165,8 @@ testLive("Nothing is left over after 1000 updates", async () => {
   expect({
     elements: after.elements - before.elements,
     listeners: after.jsEventListeners - before.jsEventListeners,
-    // What the browser's tools hold of the last call may differ by a few.
-    nodes: Math.abs(after.nodes - before.nodes) < 200,
+    // Pages that were left are collected late: there may be fewer. The tools hold a few.
+    nodes: after.nodes - before.nodes < 200,
     heap: after.usedSize - before.usedSize < 1024 * 1024,
     hostile: await browser.evaluate<number>(`document.querySelectorAll("#live b").length`),
     complaints: browser.complaints(),
