@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { Demand } from "./demand.ts";
 import type { Answer, HashRequest } from "./hasher-questions.ts";
-import { fileJob, type Job, type Outcome } from "./job.ts";
+import { fileJob, filesJob, type Job, type Outcome } from "./job.ts";
 import type { WantedJob } from "./wanted-job.ts";
 
 const MIB = 1024 * 1024;
@@ -222,6 +222,17 @@ test("Two folders of the largest kind leave room for a file", () => {
     ["0 % 53 s", "0 % 60 s", "0 % 1 s", "0 % 60 s"],
     10_001,
     ["a urgent", "b urgent", "-b urgent", "c urgent"],
+  ]);
+});
+
+test("The torrent of a folder and the digests of its files don't take each other's place", () => {
+  const { want, demand, asked } = start();
+  const folder: Job = { ...jobOf("a"), kind: "folder" };
+  for (const job of [folder, filesJob(folder), folder]) want(job);
+  expect([asked, demand.find(folder)?.job.kind, demand.find(filesJob(folder))?.job.kind]).toEqual([
+    ["a urgent", "a urgent"],
+    "folder",
+    "files",
   ]);
 });
 

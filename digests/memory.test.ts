@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { type Identity } from "../files/identity.ts";
-import { fileJob, type Job } from "./job.ts";
+import { fileJob, filesJob, type Job } from "./job.ts";
 import { DigestMemory, type Learned } from "./memory.ts";
 
 const FACTS: Identity = { path: "/f", inode: 2n, size: 3, modified: 4n, changed: 5n };
@@ -39,6 +39,17 @@ test("A folder is not a file, nor one of other files or other pieces", () => {
   ];
   const found = others.map((job) => memory.find(job) !== undefined);
   expect(found).toEqual([true, false, false, false, false, false]);
+});
+
+test("A folder's torrent and the digests of its files are kept side by side", () => {
+  const memory = new DigestMemory(1e6);
+  const folder: Job = { kind: "folder", path: "/d", files: [FACTS], pieceLength: 65536 };
+  memory.keep(folder, learned(20));
+  memory.keep(filesJob(folder), { kind: "files", files: [] });
+  expect([memory.find(folder)?.kind, memory.find(filesJob(folder))?.kind]).toEqual([
+    "folder",
+    "files",
+  ]);
 });
 
 test("Beyond the bound what was asked for least recently goes first; too large stays out", () => {
