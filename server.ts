@@ -487,7 +487,8 @@ function open(
   transfers.observeStreamed(reporter);
   const isLeaving = () => leaving.called || leaving.draining;
   // Behind a proxy, everybody's requests come from this machine.
-  const maySeeAddresses = (asked: Transfer) => url === undefined && isOnThisMachine(asked);
+  const maySeeAddresses = (asked: Transfer) =>
+    asked.pass?.hasCredentials === true || (url === undefined && isOnThisMachine(asked));
   const live = liveRoutes({
     ...{ desk: show(reporter), isLeaving, maySeeAddresses },
     page: (json) => planLivePage(prefix, json),

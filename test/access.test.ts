@@ -370,6 +370,33 @@ describe("Documents", () => {
     expect(days).toEqual([1, undefined]);
   });
 
+  test("of a folder have a link for each file, and need one, beside the prefix too", async () => {
+    const { search } = new URL(link(server.origin, "/data/folder/", true));
+    const whole = new URL(link(server.origin, "/data/", true)).search;
+    const bare = ["data.txt", "data.meta4", "data/folder.txt", "data/folder/SHA256SUMS"];
+    const refused = await Promise.all(
+      bare.map(async (path) => (await fetch(`${server.origin}/${path}`)).status),
+    );
+    const list = await fetchDocument(`${server.origin}/data/folder.txt${search}`);
+    const [url = ""] = (await list.text()).split("\n");
+    const all = await fetchDocument(`${server.origin}/data.txt${whole}`);
+    const metalink = await fetchDocument(`${server.origin}/data/folder.meta4${search}`);
+    const sums = await fetchDocument(`${server.origin}/data/folder/SHA256SUMS${search}`);
+    const inMetalink = /<url[^>]*>([^<]*)/.exec(await metalink.text())?.[1] ?? "";
+    const followed = [url, inMetalink.replaceAll("&#38;", "&")].map(
+      async (one) => await (await fetch(one)).text(),
+    );
+    expect({
+      refused,
+      listed: [list.status, all.status, metalink.status, sums.status],
+      followed: await Promise.all(followed),
+    }).toEqual({
+      refused: [401, 401, 401, 401],
+      listed: [200, 200, 200, 200],
+      followed: ["deep", "deep"],
+    });
+  });
+
   test("of a folder by a link have no web seeds: a client would put its path behind the signature", async () => {
     await using unseeded = await startBinary([
       "--no-seed",

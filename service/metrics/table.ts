@@ -137,7 +137,7 @@ export const TABLE = layOut({
     labels: { result: ["memory", "store", "none"] },
   }),
   documents: counter("documents_total", "Documents that were asked for and given.", {
-    labels: { type: ["torrent", "meta4", "sha256", "magnet"] },
+    labels: { type: ["torrent", "meta4", "sha256", "magnet", "sha256sums", "txt"] },
   }),
   announces: counter("tracker_announces_total", "Announces, by what became of them.", {
     labels: {

@@ -39,6 +39,8 @@ export interface FolderSubject {
 export interface FolderUrls {
   readonly here: string;
   readonly mirrors: readonly string[];
+  /** Makes a URL of a file that admits those who may read the document; undefined: anyone may. */
+  readonly sign?: ((url: string) => string) | undefined;
 }
 
 /** Bytes: ten thousand files with paths of several hundred characters. */
@@ -65,9 +67,12 @@ export const TOO_LONG: Refused = refuse(
 );
 
 /** The URLs of all files, one a line. */
-export function* formatUrlList(folder: FolderSubject, { here }: FolderUrls): Generator<string> {
+export function* formatUrlList(
+  folder: FolderSubject,
+  { here, sign = unsigned }: FolderUrls,
+): Generator<string> {
   for (const { path } of folder.files) {
-    yield `${formatPath(here, [...folder.segments, ...path], false)}\n`;
+    yield `${sign(formatPath(here, [...folder.segments, ...path], false))}\n`;
   }
 }
 
@@ -85,19 +90,21 @@ export function* formatChecksums(
 export function* formatFolderMetalink(
   { segments, name, files }: FolderSubject,
   digests: readonly FileDigests[],
-  { here, mirrors }: FolderUrls,
+  { here, mirrors, sign = unsigned }: FolderUrls,
 ): Generator<string> {
   yield METALINK_HEAD;
   for (const [n, known] of digests.entries()) {
     const { path = [], length = 0 } = files[n] ?? {};
     const all = [...segments, ...path];
-    const urls = [here, ...mirrors].map((root) => formatPath(root, all, false));
+    const urls = [here, ...mirrors].map((root) => sign(formatPath(root, all, false)));
     const locations = { urls, torrent: undefined };
     const inFolder = [name, ...path].join("/");
     yield formatMetalinkFile(inFolder, { ...known, completeLength: length }, locations);
   }
   yield METALINK_TAIL;
 }
+
+const unsigned = (url: string) => url;
 
 function refuse(reason: string): Refused {
   return { kind: "refused", reason };
