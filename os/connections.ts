@@ -33,6 +33,10 @@ export interface Progress {
   readonly idle: number;
   /** Milliseconds since the other end last acknowledged something. */
   readonly sinceAcknowledged: number;
+  /** Microseconds, in all, that the other end took nothing, since it had no room. */
+  readonly withoutRoom: number;
+  /** Bytes of data in a full packet. */
+  readonly packet: number;
 }
 
 // The kernel's numbers on x64 and arm64.
@@ -110,6 +114,13 @@ export function listConnections(port: number): Connection[] | undefined {
   return looked ? found : undefined;
 }
 
+/** {@link peerKey} of the far end of `descriptor`, if it is a connection to `port` of this machine. */
+export function peerAt(descriptor: number, port: number): string | undefined {
+  if (localPort(descriptor) !== port) return undefined;
+  length[0] = address.length;
+  return libc?.getpeername(descriptor, address, length) === 0 ? peerKey(readPeer()) : undefined;
+}
+
 /** Undefined when the connection is gone. */
 export function progressOf(connection: Connection): Progress | undefined {
   if (!isStill(connection) || !askInfo(connection.descriptor)) return undefined;
@@ -118,6 +129,8 @@ export function progressOf(connection: Connection): Progress | undefined {
     sending: info[UNACKED] !== 0 || info[NOTSENT_BYTES] !== 0,
     idle: Math.min(...SINCE.map((place) => info[place] ?? 0)),
     sinceAcknowledged: info[LAST_ACK_RECEIVED] ?? 0,
+    withoutRoom: readLong(RWND_LIMITED),
+    packet: info[SND_MSS] ?? 0,
   };
 }
 
@@ -156,6 +169,7 @@ export function dismissConnection(connection: Connection, bytes: Uint8Array): vo
 
 /** struct tcp_info, by words of four bytes. */
 const info = new Uint32Array(64);
+const SND_MSS = 16 / 4;
 const UNACKED = 24 / 4;
 /** Milliseconds since data was last sent and last received. */
 const SINCE = [44, 52].map((offset) => offset / 4);
@@ -165,6 +179,7 @@ const BYTES_RECEIVED = 128 / 4;
 const NOTSENT_BYTES = 144 / 4;
 const BYTES_SENT = 200 / 4;
 const BYTES_RETRANSMITTED = 208 / 4;
+const RWND_LIMITED = 176 / 4;
 
 function askInfo(descriptor: number): boolean {
   length[0] = info.byteLength;
@@ -201,12 +216,14 @@ function localPort(descriptor: number): number | undefined {
   return told ? view.getUint16(2) : undefined;
 }
 
-function identify(descriptor: number): Connection | undefined {
+/** The connection at a descriptor of this process; undefined where none is. */
+export function identify(descriptor: number): Connection | undefined {
   const cookie = cookieOf(descriptor);
   return cookie === undefined ? undefined : { descriptor, cookie };
 }
 
-function isStill({ descriptor, cookie }: Connection): boolean {
+/** Whether the descriptor is still this connection's. */
+export function isStill({ descriptor, cookie }: Connection): boolean {
   return cookieOf(descriptor) === cookie;
 }
 
