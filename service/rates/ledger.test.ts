@@ -1,0 +1,88 @@
+import { expect, test } from "bun:test";
+import { Ledger, type Usage } from "./ledger.ts";
+
+const NONE = Infinity;
+
+function usage(client: string, sent: number, hungry: number, taken = 0, others = 0): Usage {
+  return { client, sent, hungry, taken, connections: hungry + others };
+}
+
+/** The levels that reports give, one after the other: [seconds, process, usage]. */
+function levels(
+  rates: ConstructorParameters<typeof Ledger>[0],
+  reports: [number, number, Usage[]][],
+) {
+  const ledger = new Ledger(rates);
+  return reports.map(([now, process, all]) =>
+    ledger.settle(process, all, now).shares.map(({ level }) => Math.round(level)),
+  );
+}
+
+test.each<
+  [string, ConstructorParameters<typeof Ledger>[0], [number, number, Usage[]][], number[][]]
+>([
+  [
+    "A client at two processes has one share",
+    { total: 100, client: NONE, connection: NONE },
+    [
+      [0, 1, [usage("a", 0, 1), usage("b", 0, 1)]],
+      [0, 2, [usage("a", 0, 3)]],
+      [0.1, 1, [usage("a", 0, 1), usage("b", 0, 1)]],
+    ],
+    [[50, 50], [13], [13, 50]],
+  ],
+  [
+    "A process that has nothing to report any more, and one that is gone",
+    { total: 100, client: NONE, connection: NONE },
+    [
+      [0, 1, [usage("a", 0, 1)]],
+      [0, 2, [usage("b", 0, 1)]],
+      [0, 3, [usage("c", 0, 2)]],
+      [0.1, 2, []],
+      [0.9, 1, [usage("a", 0, 1)]],
+      [1.2, 1, [usage("a", 0, 1)]],
+    ],
+    [[100], [50], [17], [], [50], [100]],
+  ],
+  [
+    "Who goes over the rate gets less until it is made up for, and no credit before",
+    { total: 100, client: NONE, connection: NONE },
+    [
+      [0, 1, [usage("a", 0, 1)]],
+      [10, 1, [usage("a", 0, 1)]],
+      [10.5, 1, [usage("a", 125, 1)]],
+      [11, 1, [usage("a", 100, 1)]],
+      [11.5, 1, [usage("a", 25, 1)]],
+      [12, 1, [usage("a", 1000, 1)]],
+    ],
+    [[100], [100], [50], [10], [25], [10]],
+  ],
+  [
+    "Each client makes up for its own",
+    { total: NONE, client: 100, connection: NONE },
+    [
+      [0, 1, [usage("a", 0, 1), usage("b", 0, 1)]],
+      [1, 1, [usage("a", 175, 1), usage("b", 100, 1)]],
+    ],
+    [
+      [100, 100],
+      [50, 100],
+    ],
+  ],
+])("%s", (_, rates, reports, expected) => {
+  expect(levels(rates, reports)).toEqual(expected);
+});
+
+test("A client of small answers alone is overdrawn when it goes far over its rate, and is forgotten in time", () => {
+  const ledger = new Ledger({ total: NONE, client: 100, connection: NONE });
+  const seen = [20, 60, 90, 0].map((sent, at) => {
+    const { shares, clients } = ledger.settle(1, [usage("a", sent, 0)], at / 10);
+    return [shares[0]?.overdrawn, clients];
+  });
+  expect(seen).toEqual([
+    [false, 0],
+    [false, 0],
+    [true, 0],
+    [true, 0],
+  ]);
+});
