@@ -35,8 +35,13 @@ export interface Progress {
   readonly sinceAcknowledged: number;
   /** Microseconds, in all, that the other end took nothing, since it had no room. */
   readonly withoutRoom: number;
+  /** Bytes that wait in the kernel, and packets that are sent and not acknowledged. */
+  readonly waiting: number;
+  readonly underWay: number;
   /** Bytes of data in a full packet. */
   readonly packet: number;
+  /** Microseconds: the shortest round trip of late. */
+  readonly roundTrip: number;
 }
 
 // The kernel's numbers on x64 and arm64.
@@ -130,7 +135,10 @@ export function progressOf(connection: Connection): Progress | undefined {
     idle: Math.min(...SINCE.map((place) => info[place] ?? 0)),
     sinceAcknowledged: info[LAST_ACK_RECEIVED] ?? 0,
     withoutRoom: readLong(RWND_LIMITED),
+    waiting: info[NOTSENT_BYTES] ?? 0,
+    underWay: info[UNACKED] ?? 0,
     packet: info[SND_MSS] ?? 0,
+    roundTrip: info[MIN_RTT] ?? 0,
   };
 }
 
@@ -179,6 +187,7 @@ const BYTES_RECEIVED = 128 / 4;
 const NOTSENT_BYTES = 144 / 4;
 const BYTES_SENT = 200 / 4;
 const BYTES_RETRANSMITTED = 208 / 4;
+const MIN_RTT = 148 / 4;
 const RWND_LIMITED = 176 / 4;
 
 function askInfo(descriptor: number): boolean {

@@ -1,7 +1,8 @@
 /**
  * Whether a connection takes all that it gets, by what the kernel says of it at each look.
- * Pure. The kernel sends whole packets, two or so at a time: a connection at 10 kB/s sends
- * one every 150 ms. So what is expected of it is added up until it is some packets.
+ * Pure. The kernel paces bursts, not packets: at least two packets, and up to 64 KiB where
+ * the round trip is short. At 20 kB/s such a burst is followed by a pause of three seconds.
+ * So what is expected of a connection is added up until it is some bursts.
  */
 
 /** What happened between two looks at a connection. */
@@ -12,19 +13,19 @@ export interface Look {
   readonly acknowledged: number;
   /** Seconds for which the client had no room for more. */
   readonly withoutRoom: number;
-  /** Whether bytes are on their way now. */
+  /** Whether bytes are on their way now, or wait for it. */
   readonly sending: boolean;
+  /** Whether bytes wait and none are on their way: nothing but its pace holds it back. */
+  readonly heldBack: boolean;
   /** Bytes a second that it was held to. */
   readonly pace: number;
-  /** Bytes of data in a full packet. */
-  readonly packet: number;
+  /** Bytes that the kernel sends at once. */
+  readonly burst: number;
 }
 
-/** Packets that must be expected before a connection is judged. */
-const ENOUGH = 16;
-/** Packets that may be on their way: not missing, though not acknowledged. */
-const UNDER_WAY = 3;
-/** The part of what is expected that counts as all. */
+/** Bursts that must be expected before a connection is judged. */
+const ENOUGH = 8;
+/** The part of what is expected that counts as all, besides one burst. */
 const NEARLY_ALL = 0.92;
 
 export class Demand {
@@ -42,7 +43,7 @@ export class Demand {
     this.#forget();
   }
 
-  see({ elapsed, acknowledged, withoutRoom, sending, pace, packet }: Look): void {
+  see({ elapsed, acknowledged, withoutRoom, sending, heldBack, pace, burst }: Look): void {
     const isIdle = !sending && acknowledged === 0;
     if (isIdle || withoutRoom > elapsed / 2) {
       this.hungry = false;
@@ -52,9 +53,10 @@ export class Demand {
     this.#expected += pace * elapsed;
     this.#acknowledged += acknowledged;
     this.#elapsed += elapsed;
-    if (this.#expected < ENOUGH * packet) return;
-    const all = NEARLY_ALL * this.#expected;
-    this.hungry = pace === Infinity || this.#acknowledged + UNDER_WAY * packet >= all;
+    if (heldBack) this.hungry = true;
+    if (this.#expected < ENOUGH * burst) return;
+    const isShort = this.#acknowledged + burst < NEARLY_ALL * this.#expected;
+    this.hungry = heldBack || pace === Infinity || !isShort;
     this.taken = this.#acknowledged / this.#elapsed;
     this.#forget();
   }
@@ -64,6 +66,18 @@ export class Demand {
     this.#acknowledged = 0;
     this.#elapsed = 0;
   }
+}
+
+/** Bytes: what the kernel sends at once where a round trip takes no time; half of it for each 512 µs. */
+const LONGEST_BURST = 64 * 1024;
+
+/**
+ * Bytes that the kernel sends at once: the data of a millisecond, at least two packets, and
+ * more over a short round trip (microseconds).
+ */
+export function burstAt(pace: number, packet: number, roundTrip: number): number {
+  const paced = Math.min(LONGEST_BURST, Math.max(2 * packet, pace / 1024));
+  return paced + LONGEST_BURST / 2 ** Math.floor(roundTrip / 512);
 }
 
 /** How many times as fast as now a connection may become at once that takes less than its share. */

@@ -39,7 +39,7 @@ export interface Shares {
 /** Seconds in which an excess is made up for. */
 const MADE_UP_IN = 1;
 /** Of a rate at least this part goes on meanwhile. */
-const LEAST_PART = 0.1;
+const LEAST_PART = 0.5;
 /** Seconds of a rate: reports of several processes come one after the other. */
 const JITTER = 0.25;
 /** Seconds of a rate that a client's small answers may go over it. */

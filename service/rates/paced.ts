@@ -2,7 +2,7 @@
 
 import { type Connection, progressOf } from "../../os/connections.ts";
 import { pace } from "../../os/pacing.ts";
-import { Demand, paceFor } from "./demand.ts";
+import { burstAt, Demand, paceFor } from "./demand.ts";
 import type { Share } from "./shares.ts";
 
 /** Packets of a connection that the kernel never holds back. */
@@ -69,15 +69,17 @@ export class Paced {
       this.sent = this.#possible(elapsed);
       return "gone";
     }
-    const { acknowledged, withoutRoom, sending, packet } = progress;
+    const { acknowledged, withoutRoom, sending, packet, waiting, underWay, roundTrip } = progress;
     this.sent = acknowledged - this.#acknowledged;
     const stalled = (withoutRoom - this.#withoutRoom) / 1e6;
     this.#acknowledged = acknowledged;
     this.#withoutRoom = withoutRoom;
     this.#packet = packet;
     this.#owed = Math.max(0, this.#owed - this.sent);
-    const look = { acknowledged: this.sent, withoutRoom: stalled, pace: this.#pace };
-    this.demand.see({ ...look, elapsed, sending, packet });
+    const heldBack = waiting > 0 && underWay === 0 && stalled === 0;
+    const burst = burstAt(this.#pace, packet, roundTrip);
+    const seen = { elapsed, acknowledged: this.sent, withoutRoom: stalled, sending };
+    this.demand.see({ ...seen, heldBack, burst, pace: this.#pace });
     if (sending || this.sent > 0) this.#active = now;
     if (now - this.#active > (this.#owed > 0 ? IDLE_OWING : IDLE)) return "over";
     return now > this.#active ? "idle" : "sending";

@@ -174,8 +174,14 @@ function settle(total: number, wishes: readonly (readonly number[])[]): number[]
         connection.pace = paceFor(connection.demand, shares[at]!);
         connection.gets = Math.min(connection.pace, connection.wish);
         const acknowledged = connection.gets * 0.1;
-        const seen = { elapsed: 0.1, acknowledged, withoutRoom: 0, sending: connection.wish > 0 };
-        connection.demand.see({ ...seen, pace: connection.pace, packet: 1 });
+        const seen = {
+          elapsed: 0.1,
+          acknowledged,
+          withoutRoom: 0,
+          sending: connection.wish > 0,
+          heldBack: false,
+        };
+        connection.demand.see({ ...seen, pace: connection.pace, burst: 1 });
       }
     }
   }
