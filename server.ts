@@ -34,6 +34,8 @@ import { liveAnswers, type LiveTopics, RemoteLive } from "./live/topics.ts";
 import { activityOf } from "./service/activity.ts";
 import { limitConnections, MOST_SEEDED, mostConnections } from "./service/connection-limit.ts";
 import { onHangup } from "./service/hangup.ts";
+import { type DownloadTopics, takeFrom, type TakePlace } from "./service/limits/downloads.ts";
+import { limitClients, type Limits, placesOf } from "./service/limits/limits.ts";
 import { banner, type Handlers, listenToPeers, reservePort } from "./service/listen.ts";
 import { fail, type Log, log, logEvents, print, printAnswer, stderr } from "./service/log.ts";
 import { Metrics } from "./service/metrics/metrics.ts";
@@ -45,6 +47,12 @@ import {
   SupervisorMetrics,
 } from "./service/metrics/seat.ts";
 import { type CommandLine, handOver, type Options, parseCommandLine } from "./service/options.ts";
+import {
+  controlRates,
+  type RateControl,
+  rateControlOfWorker,
+  type RateTopics,
+} from "./service/rates/control.ts";
 import { reloads } from "./service/reload.ts";
 import { Reloader } from "./service/reloader.ts";
 import { checkCertificate, openPort, watchCertificate } from "./service/renewable.ts";
@@ -87,6 +95,7 @@ export interface Site {
   trusted: readonly Network[];
   /** Whose scripts may read answers; undefined: CORS is off. */
   cors: CorsOrigins | undefined;
+  readonly limits?: Limits;
 }
 
 /** How often an answer is begun again when its file changes under it. */
@@ -187,6 +196,8 @@ function answer(site: Site, transfer: Transfer): Response | Promise<Response> {
   if (!isHost(fields.get("host"))) return respond(NO_SUCH_HOST, transfer);
   const preflight = site.cors && planPreflight(method, fields);
   if (preflight !== undefined) return respond(preflight, transfer);
+  const crowded = site.limits?.connections.wait(transfer);
+  if (crowded !== undefined) return whenAdmitted(site, crowded, transfer);
   // 2. The URL led to a file a moment ago. Whether it still does is seen before it is sent.
   const mayBeFile = pass?.reach !== "documents";
   const recalled = mayBeFile ? root.openFiles.recall(url, transfer.now) : undefined;
@@ -224,12 +235,9 @@ function isReached({ reach }: Pass, found: "file" | "directory" | "absent"): boo
 }
 
 /** From an open file to the response. */
-function answerFile(
-  { swarm }: Site,
-  found: Found,
-  transfer: Transfer,
-): Response | Promise<Response> {
+function answerFile(site: Site, found: Found, transfer: Transfer): Response | Promise<Response> {
   using held = found;
+  const { swarm } = site;
   const { file, download } = held;
   const { method, fields, now } = transfer;
   const asker = new Asker(transfer);
@@ -239,12 +247,24 @@ function answerFile(
   // 2. Facts about a file become a plan.
   const circumstances = { now, boundary: () => crypto.randomUUID(), download };
   const decided = plan(method, fields, file.representAt(now), circumstances);
+  const waits = site.limits?.downloads.wait(transfer, decided, file.path);
+  if (waits !== undefined) return whenAdmitted(site, waits, transfer);
   // 3. The file is still what it was when its bytes have been read, or it is found anew.
   const bytes = take(decided, held, method);
   // 4. What else is known of it goes with the plan, and the plan becomes a response.
   const request = { method, headers: fields };
   const described = swarm.addFields(decided, file, request, now, transfer.pass);
   return respondFromFile(described, bytes, file, transfer);
+}
+
+/** Answers, or refuses, when a client that has as much as it may have has waited. */
+async function whenAdmitted(
+  site: Site,
+  waiting: Promise<Plan | undefined>,
+  transfer: Transfer,
+): Promise<Response> {
+  const refusal = await waiting;
+  return refusal === undefined ? await answer(site, transfer) : respond(refusal, transfer);
 }
 
 /** Where no file and no directory is: the swarm's documents and its tracker, or nothing. */
@@ -334,15 +354,20 @@ async function start({ options, settings }: Serving, read: () => CommandLine): P
   if (!options.quiet) print(banner(options, port));
 }
 
+/** The questions of a worker. */
+type Topics = DeskTopics & BegunTopics & ReportTopics & LiveTopics & RateTopics & DownloadTopics;
+
 /** Serves at the port that the supervisor shares with this process, and does as it says. */
 function startWorker(root: Root, options: Options): void {
-  const line = lineToSupervisor<DeskTopics & BegunTopics & ReportTopics & LiveTopics>();
+  const line = lineToSupervisor<Topics>();
   const lastCalls = { called: false, draining: false };
   const held: Held = {
     desk: new RemoteDesk(line),
     gate: openGate(options, () => {}, new RemoteBegun(line)),
     seat: seatOfWorker((report) => line.ask("downloads", report)),
     show: (reporter) => new RemoteLive(line, reporter),
+    rates: rateControlOfWorker(options, line),
+    take: takeFrom(line),
   };
   const { server, site, metrics } = open(root, options, log, held, lastCalls);
   const { transfers } = site;
@@ -385,21 +410,24 @@ async function startSupervisor(
   tell: Log,
 ): Promise<number | undefined> {
   const gate = openGate(options, log);
-  const origin = new Origin({ ...options, root, gate, peers: MOST_SEEDED, log, tell });
+  const rates = controlRates(options);
+  const { joined } = rates;
+  const origin = new Origin({ ...options, root, gate, peers: MOST_SEEDED, log, tell, joined });
   const port = await reservePort(options);
   listenToPeers((where) => origin.listen(where), options, port, log);
   watchCertificate(options, log, tell);
   const { grace } = options;
   const metrics = options.metrics ? new SupervisorMetrics(origin, count) : undefined;
   const downloads = (told: ReportTopics["downloads"]["question"]) => void metrics?.take(told);
+  const { answers: places } = placesOf(options);
   const answers = {
     ...{ ...deskAnswers(origin), ...begunAnswers(gate?.begun), ...liveAnswers(liveOf(origin)) },
-    downloads,
+    ...{ ...rates.answers, ...places, downloads },
   };
   const handed = handOver(settings, port);
   const reload = () => reloader.nextFor(port);
   const own = { handed, reload, count, grace, log, tell, answers, metrics };
-  const supervisor = new Supervisor<DeskTopics & BegunTopics & ReportTopics & LiveTopics>(own);
+  const supervisor = new Supervisor<Topics>(own);
   metrics?.start(() => ({ workers: supervisor.states, dropped: { events: stderr.lost } }));
   supervisor.obeySignals();
   return (await supervisor.start()) ? port : undefined;
@@ -426,11 +454,16 @@ export function openAlone(
   hasher?: readonly string[],
 ): Listening & { readonly origin: Origin } {
   const gate = openGate(options, log);
-  const origin = new Origin({ ...options, root, gate, peers: MOST_SEEDED, log, tell, hasher });
+  const rates = controlRates(options);
+  const { joined } = rates;
+  const origin = new Origin({
+    ...{ ...options, root, gate, peers: MOST_SEEDED, log, tell, hasher, joined },
+  });
   const seat = options.metrics ? seatAlone(origin) : undefined;
   const live = liveOf(origin);
   const show = (reporter: Reporter) => live.join(reporter);
-  const listening = open(root, options, log, { desk: origin, gate, seat, show });
+  const { take } = placesOf(options);
+  const listening = open(root, options, log, { desk: origin, gate, seat, show, rates, take });
   const port = listening.server.port ?? options.port;
   listenToPeers((where) => origin.listen(where), options, port, log);
   return { ...listening, origin };
@@ -460,6 +493,9 @@ interface Held {
   readonly seat: Seat | undefined;
   /** Where the transfers of this process are shown. */
   readonly show: (reporter: Reporter) => LiveDesk;
+  readonly rates: RateControl;
+  /** Takes one of the places that a client has for downloads of a file. */
+  readonly take: TakePlace;
 }
 
 /**
@@ -470,7 +506,7 @@ function open(
   root: Root,
   options: Options,
   log: Log,
-  { desk, gate, seat, show }: Held,
+  { desk, gate, seat, show, rates, take }: Held,
   lastCalls?: LastCalls,
 ): Listening {
   const { prefix, url, mirrors, negotiate } = options;
@@ -500,6 +536,7 @@ function open(
     routes: new Routes(ASSET_ROUTES, healthRoutes(leaving), metrics?.routes ?? {}, live),
     lastCalls: leaving,
     mostAnswers: options.http2 ? mostConnections(options.maxConnections) : undefined,
+    limits: limitClients(options, take, transfers, () => port),
     ...outsideOf(options),
   };
   reloads.on((next) => () => void Object.assign(site, outsideOf(next)));
@@ -512,6 +549,7 @@ function open(
   // A server that stops forgets its port, while responses are still in flight.
   const { port = 0 } = server;
   metrics?.start();
+  rates.watch(transfers, () => port);
   return { server, site, metrics };
 }
 

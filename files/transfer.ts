@@ -80,6 +80,8 @@ export class Transfer implements Approach {
   firstByte = 0;
   /** Milliseconds from the request to the end; 0 while it goes on. */
   duration = 0;
+  /** Milliseconds for which a rate held it back. */
+  throttled = 0;
   /** Undefined while it goes on. */
   outcome: Outcome | undefined;
 

@@ -10,12 +10,9 @@
 
 import { listDescriptors } from "./descriptors.ts";
 import { openLibc } from "./libc.ts";
+import { farPort, isConnectedTo, peerAt } from "./peer.ts";
 
-/** The far end of a connection as `server.requestIP` gives it. */
-export interface Peer {
-  readonly address: string;
-  readonly port: number;
-}
+export { type Peer, peerKey } from "./peer.ts";
 
 /** One connection. Its number is checked against its cookie by every function here. */
 export interface Connection {
@@ -45,9 +42,6 @@ export interface Progress {
 }
 
 // The kernel's numbers on x64 and arm64.
-const AF_INET = 2;
-const AF_INET6 = 10;
-const LITTLE_ENDIAN = true;
 const SHUT_RDWR = 2;
 const SOL_SOCKET = 1;
 const SO_LINGER = 13;
@@ -61,8 +55,6 @@ const MSG_NOSIGNAL = 0x4000;
 const DROP_QUEUE = new Int32Array([1, 0]);
 
 const libc = openLibc({
-  getpeername: { args: ["int", "ptr", "ptr"], returns: "int" },
-  getsockname: { args: ["int", "ptr", "ptr"], returns: "int" },
   getsockopt: { args: ["int", "int", "int", "ptr", "ptr"], returns: "int" },
   ioctl: { args: ["int", "u64", "ptr"], returns: "int" },
   send: { args: ["int", "ptr", "u64", "int"], returns: "i64" },
@@ -72,15 +64,6 @@ const libc = openLibc({
 
 /** Whether connections can be found and ended here. */
 export const CAN_END_CONNECTIONS = libc !== undefined;
-
-/** One spelling for a peer, whichever way its address was written. */
-export function peerKey({ address, port }: Peer): string {
-  // An IPv6 socket sees IPv4 clients at mapped addresses.
-  const dotted = /^(?:::ffff:)?(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (dotted !== undefined) return `${dotted}:${port}`;
-  const [unscoped] = address.split("%");
-  return `${new URL(`http://[${unscoped}]`).hostname}:${port}`;
-}
 
 /**
  * The connections from each of `peers` to `port` of this machine. A client that connects
@@ -95,10 +78,10 @@ export function findConnections(
   const ports = new Set(
     [...peers.keys()].map((key) => Number(key.slice(key.lastIndexOf(":") + 1))),
   );
-  const looked = eachConnection((descriptor) => {
-    if (!ports.has(view.getUint16(2))) return;
-    const key = peerKey(readPeer());
-    if (!peers.has(key) || localPort(descriptor) !== port) return;
+  const looked = eachDescriptor((descriptor) => {
+    if (!ports.has(farPort(descriptor) ?? 0)) return;
+    const key = peerAt(descriptor, port);
+    if (key === undefined || !peers.has(key)) return;
     const connection = identify(descriptor);
     if (connection === undefined) return;
     const others = found.get(key);
@@ -111,19 +94,12 @@ export function findConnections(
 /** Every connection to `port` of this machine. Undefined when no descriptor is left to look with. */
 export function listConnections(port: number): Connection[] | undefined {
   const found: Connection[] = [];
-  const looked = eachConnection((descriptor) => {
-    if (localPort(descriptor) !== port) return;
+  const looked = eachDescriptor((descriptor) => {
+    if (!isConnectedTo(descriptor, port)) return;
     const connection = identify(descriptor);
     if (connection !== undefined) found.push(connection);
   });
   return looked ? found : undefined;
-}
-
-/** {@link peerKey} of the far end of `descriptor`, if it is a connection to `port` of this machine. */
-export function peerAt(descriptor: number, port: number): string | undefined {
-  if (localPort(descriptor) !== port) return undefined;
-  length[0] = address.length;
-  return libc?.getpeername(descriptor, address, length) === 0 ? peerKey(readPeer()) : undefined;
 }
 
 /** Undefined when the connection is gone. */
@@ -199,30 +175,15 @@ function readLong(place: number): number {
   return (info[place] ?? 0) + (info[place + 1] ?? 0) * 2 ** 32;
 }
 
-const address = new Uint8Array(128);
-const view = new DataView(address.buffer);
 const length = new Uint32Array(1);
 const cookie = new BigUint64Array(1);
 const unread = new Int32Array(1);
 
-/** Calls `visit` with each connected socket, whose far end is in {@link view}. False when none can be listed. */
-function eachConnection(visit: (descriptor: number) => void): boolean {
+/** Calls `visit` with each descriptor. False when they can't be listed. */
+function eachDescriptor(visit: (descriptor: number) => void): boolean {
   const descriptors = libc === undefined ? undefined : listDescriptors();
-  if (descriptors === undefined) return false;
-  for (const descriptor of descriptors) {
-    length[0] = address.length;
-    // Anything but a connected socket answers -1.
-    if (libc?.getpeername(descriptor, address, length) !== 0) continue;
-    const family = view.getUint16(0, LITTLE_ENDIAN);
-    if (family === AF_INET || family === AF_INET6) visit(descriptor);
-  }
-  return true;
-}
-
-function localPort(descriptor: number): number | undefined {
-  length[0] = address.length;
-  const told = libc?.getsockname(descriptor, address, length) === 0;
-  return told ? view.getUint16(2) : undefined;
+  for (const descriptor of descriptors ?? []) visit(descriptor);
+  return descriptors !== undefined;
 }
 
 /** The connection at a descriptor of this process; undefined where none is. */
@@ -240,22 +201,4 @@ function cookieOf(descriptor: number): bigint | undefined {
   length[0] = cookie.byteLength;
   const told = libc?.getsockopt(descriptor, SOL_SOCKET, SO_COOKIE, cookie, length) === 0;
   return told ? cookie[0] : undefined;
-}
-
-/**
- * sockaddr_in:  family (2, this machine's order), port (2, network order), address (4)
- * sockaddr_in6: family (2), port (2), flow (4), address (16)
- */
-function readPeer(): Peer {
-  const port = view.getUint16(2);
-  const isShort = view.getUint16(0, LITTLE_ENDIAN) === AF_INET;
-  // ::ffff:0:0/96
-  const isMapped =
-    view.getUint32(8) === 0 && view.getUint32(12) === 0 && view.getUint32(16) === 0xffff;
-  if (isShort || isMapped) {
-    const start = isShort ? 4 : 20;
-    return { address: address.subarray(start, start + 4).join("."), port };
-  }
-  const groups = Array.from({ length: 8 }, (_, i) => view.getUint16(8 + 2 * i).toString(16));
-  return { address: groups.join(":"), port };
 }

@@ -13,14 +13,17 @@ const libc = openLibc({
   setsockopt: { args: ["int", "int", "int", "ptr", "u32"], returns: "int" },
 } as const);
 
+/** The number of a socket of the runtime, which has it though its types don't. */
+export function descriptorOf(socket: object): number | undefined {
+  const descriptor = "fd" in socket ? socket.fd : undefined;
+  return typeof descriptor === "number" ? descriptor : undefined;
+}
+
 /**
  * Lets a connection take no more bytes while `bytes` of it are unsent. Bytes that were sent
  * and not acknowledged don't count, so a long round trip costs no speed. Linux only;
  * elsewhere this does nothing.
  */
-export function limitUnsent(socket: object, bytes: number): void {
-  // The runtime has it, its types don't.
-  const descriptor = "fd" in socket ? socket.fd : undefined;
-  if (typeof descriptor !== "number") return;
+export function limitUnsent(descriptor: number, bytes: number): void {
   libc?.setsockopt(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, new Int32Array([bytes]), 4);
 }

@@ -6,6 +6,7 @@
 import { argument, many, maybe, one, type Row, toggle } from "./option-row.ts";
 import {
   readAnnounceInterval,
+  readClientLimit,
   readConnections,
   readCorsOrigin,
   readDirectory,
@@ -17,6 +18,7 @@ import {
   readOrigin,
   readPort,
   readPrefix,
+  readRate,
   readSeedPort,
   readSymlinks,
   readText,
@@ -59,6 +61,36 @@ const LISTENING = {
   }),
 };
 
+/** Rates in bytes a second. Undefined: no limit. */
+const LIMITS = {
+  rate: maybe("rate", "RATE", readRate, "bytes a second in all: 800k, 50M, 1.5G, 64Mi", {
+    unset: "no limit",
+    reload: "now",
+  }),
+  /** All connections of one client: an IPv4 address, or an IPv6 network of 64 bits. */
+  rateClient: maybe("rate-client", "RATE", readRate, "bytes a second of each client", {
+    unset: "no limit",
+    reload: "now",
+  }),
+  rateConnection: maybe("rate-connection", "RATE", readRate, "bytes a second of each connection", {
+    unset: "no limit",
+    reload: "now",
+  }),
+  /** Connections of one client at each process. */
+  maxClient: maybe("max-client", "N", readClientLimit, "connections of each client", {
+    unset: "no limit",
+    reload: "now",
+  }),
+  /** Transfers of one file that one client has at a time. */
+  maxDownloadsClient: maybe(
+    "max-downloads-client",
+    "N",
+    readClientLimit,
+    "downloads of one file by each client at a time",
+    { unset: "no limit", reload: "now" },
+  ),
+};
+
 const FILES = {
   directory: argument("directory", "DIR", readDirectory, "the directory to serve", { hash: true }),
   /** Begins and ends with a slash. */
@@ -99,7 +131,7 @@ const PROCESS = {
   /** Undefined: combined, or off when `quiet`. */
   log: maybe("log", "FORMAT", readLogFormat, "a line for each request on stdout", {
     choices: ["combined", "json", "off"],
-    unset: "combined; off with --quiet",
+    unset: "combined; off when quiet",
     reload: "workers",
   }),
 };
@@ -153,7 +185,7 @@ const SWARM = {
 };
 
 /** All rows. */
-export const TABLE = { ...LISTENING, ...FILES, ...PROCESS, ...ACCESS, ...SWARM };
+export const TABLE = { ...LISTENING, ...LIMITS, ...FILES, ...PROCESS, ...ACCESS, ...SWARM };
 
 export type Field = keyof typeof TABLE;
 
@@ -167,6 +199,7 @@ export const ROWS = Object.entries(TABLE) as readonly (readonly [Field, Row<unkn
 export const GROUPS: readonly { readonly title: string; readonly rows: readonly Row<unknown>[] }[] =
   [
     { title: "Listening", rows: Object.values(LISTENING) },
+    { title: "Rates and limits", rows: Object.values(LIMITS) },
     { title: "Files", rows: Object.values(FILES) },
     { title: "Process", rows: Object.values(PROCESS) },
     { title: "Who may read", rows: Object.values(ACCESS) },

@@ -57,6 +57,29 @@ export function readConnections(text: string): number {
   return readInteger("max connections", text, 1, MOST_CONNECTIONS);
 }
 
+export function readClientLimit(text: string): number {
+  return readInteger("limit of a client", text, 1, MOST_CONNECTIONS);
+}
+
+/** Units of rates: powers of 1000, as link speeds have, and of 1024. */
+const UNITS: Readonly<Record<string, number>> = {
+  ...{ "": 1, K: 1e3, M: 1e6, G: 1e9, T: 1e12 },
+  ...{ KI: 2 ** 10, MI: 2 ** 20, GI: 2 ** 30, TI: 2 ** 40 },
+};
+const LEAST_RATE = 1000;
+const MOST_RATE = 1e15;
+
+/** Bytes a second: `800k`, `50M`, `1.5G`, `64Mi`. */
+export function readRate(text: string): number {
+  const [, digits = "", unit = ""] = /^(\d{1,15}(?:\.\d{1,9})?)([a-z]*)$/i.exec(text) ?? [];
+  const factor = Object.hasOwn(UNITS, unit.toUpperCase()) ? UNITS[unit.toUpperCase()] : undefined;
+  const rate = digits === "" ? NaN : Math.round(Number(digits) * (factor ?? NaN));
+  if (!(rate >= LEAST_RATE && rate <= MOST_RATE)) {
+    throw unusable("rate", text, "bytes a second such as 50M, at least 1k");
+  }
+  return rate;
+}
+
 /** Seconds. */
 export function readGrace(text: string): number {
   return readInteger("grace", text, 0, LONGEST_GRACE, "whole seconds");

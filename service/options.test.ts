@@ -48,6 +48,19 @@ test.each<[string, string, Environment, string | undefined, unknown]>([
   ["a number or a word", ".", {}, 'workers = "auto"', { workers: "auto" }],
   ["several words", ".", { RANGESRV_MAX_CONNECTIONS: "9" }, undefined, { maxConnections: 9 }],
   ["several words in a file", ".", {}, "max-connections = 9", { maxConnections: 9 }],
+  // Rates
+  ["a rate", "--rate 50M .", {}, undefined, { rate: 50e6 }],
+  ["a part of a unit", "--rate-client 1.5G .", {}, undefined, { rateClient: 1.5e9 }],
+  ["thousands", "--rate-connection 800k .", {}, undefined, { rateConnection: 800e3 }],
+  ["powers of 1024", ".", { RANGESRV_RATE: "64Mi" }, undefined, { rate: 64 * 1024 * 1024 }],
+  ["bytes in a file", ".", {}, "rate = 50000000", { rate: 50e6 }],
+  [
+    "limits",
+    "--max-client 9 --max-downloads-client 2 .",
+    {},
+    undefined,
+    { maxClient: 9, maxDownloadsClient: 2 },
+  ],
   // Booleans
   ["on by a flag", "--hash --state s .", {}, undefined, { hash: true, state: "s" }],
   ["on by a variable", ".", { RANGESRV_QUIET: "true" }, undefined, { quiet: true }],

@@ -49,8 +49,11 @@ export function lineToSupervisor<T extends Topics>(): Asker<T> {
   return new Asker((message) => {
     if (!process.connected) throw new NoAnswer(GONE);
     process.send?.(message);
-  });
+  }, MOST_QUESTIONS);
 }
+
+/** A download is an open question where downloads are limited; a process has up to 16384 of them. */
+const MOST_QUESTIONS = 4_096 + 16_384;
 
 const GONE = "The supervisor is gone";
 

@@ -76,6 +76,8 @@ export interface OriginOptions {
   readonly hasher?: readonly string[] | undefined;
   /** The most connections of the seeder. */
   readonly peers: number;
+  /** Told of each peer that connects to the seeder. */
+  readonly joined?: ((descriptor: number, address: string) => void) | undefined;
   /** Logs what went wrong. */
   readonly log: (line: string) => void;
   /** Logs what is going on. */
@@ -112,7 +114,8 @@ export class Origin implements SwarmDesk, Disposable {
     this.#tracker = new Tracker(announceInterval === undefined ? {} : { announceInterval });
     const limits = { connections: options.peers };
     this.#guests = options.gate && new Guests();
-    const seeder = { library: this.#catalogue, log, limits, guests: this.#guests };
+    const { joined } = options;
+    const seeder = { library: this.#catalogue, log, limits, guests: this.#guests, joined };
     this.#seeder = options.seed ? new Seeder(seeder) : undefined;
   }
 

@@ -74,7 +74,7 @@ const OFFERS: [string, string[]][] = [
   ["rangesrv --port ", []],
   ["rangesrv --state ", ["a folder"]],
   ["rangesrv --config o", ["options.toml"]],
-  ["rangesrv ", ["a folder", "hash", "top"]],
+  ["rangesrv ", ["a folder", "hash", "sign", "top"]],
   ["rangesrv hash ", ["a folder"]],
   ["rangesrv --completions ", ["bash", "zsh", "fish"]],
 ];

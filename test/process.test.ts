@@ -46,6 +46,7 @@ function mistake(line: string): Ran {
 const SEE = "; see rangesrv --help";
 const PORT = `not 0 to 65535${SEE}`;
 const GRACE = `not whole seconds${SEE}`;
+const RATE = `not bytes a second such as 50M, at least 1k${SEE}`;
 const CONNECTIONS = `not 1 to 1048576${SEE}`;
 const POLICY = `not inside, all or none${SEE}`;
 const INTERVAL = `not 1 to 86400 seconds${SEE}`;
@@ -87,6 +88,13 @@ const MISTAKES: [string[], string][] = [
   [["--grace", "1.5", ROOT], `Cannot use grace "1.5": ${GRACE}`],
   [["--grace=-1", ROOT], `Cannot use grace "-1": ${GRACE}`],
   [["--grace", "2000001", ROOT], `Cannot use grace "2000001": ${GRACE}`],
+  [["--rate", "0", ROOT], `Cannot use rate "0": ${RATE}`],
+  [["--rate=-1M", ROOT], `Cannot use rate "-1M": ${RATE}`],
+  [["--rate", "999", ROOT], `Cannot use rate "999": ${RATE}`],
+  [["--rate-client", "50MB", ROOT], `Cannot use rate "50MB": ${RATE}`],
+  [["--rate-connection", "fast", ROOT], `Cannot use rate "fast": ${RATE}`],
+  [["--max-client", "0", ROOT], `Cannot use limit of a client "0": ${CONNECTIONS}`],
+  [["--max-downloads-client=-2", ROOT], `Cannot use limit of a client "-2": ${CONNECTIONS}`],
   [["--max-connections", "0", ROOT], `Cannot use max connections "0": ${CONNECTIONS}`],
   [["--max-connections", "all", ROOT], `Cannot use max connections "all": ${CONNECTIONS}`],
   [["--max-connections", "1048577", ROOT], `Cannot use max connections "1048577": ${CONNECTIONS}`],

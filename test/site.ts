@@ -14,6 +14,8 @@ export interface Site extends Disposable {
   /** `http://127.0.0.1:PORT` */
   readonly origin: string;
   readonly server: Bun.Server<undefined>;
+  /** What it was started with. */
+  readonly options: Options;
   /** What the server answers from. */
   readonly served: ServedSite;
   /** What was logged of things that went wrong. */
@@ -43,6 +45,7 @@ export function startSite(
     // Without TLS it is the runtime's.
     server: server as Bun.Server<undefined>,
     served: site,
+    options: all,
     lines,
     [Symbol.dispose]() {
       server.stop(true);

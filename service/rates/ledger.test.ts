@@ -1,29 +1,26 @@
 import { expect, test } from "bun:test";
 import { Ledger, type Usage } from "./ledger.ts";
+import type { Rates } from "./shares.ts";
 
 const NONE = Infinity;
 
-function usage(client: string, sent: number, hungry: number, taken = 0, others = 0): Usage {
-  return { client, sent, hungry, taken, connections: hungry + others };
+/** In megabytes, so that a burst is next to nothing. */
+function usage(client: string, sent: number, hungry: number): Usage {
+  return { client, sent: sent * 1e6, hungry, taken: 0, connections: hungry };
 }
 
 /** The levels that reports give, one after the other: [seconds, process, usage]. */
-function levels(
-  rates: ConstructorParameters<typeof Ledger>[0],
-  reports: [number, number, Usage[]][],
-) {
-  const ledger = new Ledger(rates);
+function levels(rates: Rates, reports: [number, number, Usage[]][]) {
+  const ledger = new Ledger(() => rates);
   return reports.map(([now, process, all]) =>
-    ledger.settle(process, all, now).shares.map(({ level }) => Math.round(level)),
+    ledger.settle(process, all, now).shares.map(({ level }) => Math.round(level / 1e6)),
   );
 }
 
-test.each<
-  [string, ConstructorParameters<typeof Ledger>[0], [number, number, Usage[]][], number[][]]
->([
+test.each<[string, Rates, [number, number, Usage[]][], number[][]]>([
   [
     "A client at two processes has one share",
-    { total: 100, client: NONE, connection: NONE },
+    { total: 100e6, client: NONE, connection: NONE },
     [
       [0, 1, [usage("a", 0, 1), usage("b", 0, 1)]],
       [0, 2, [usage("a", 0, 3)]],
@@ -33,7 +30,7 @@ test.each<
   ],
   [
     "A process that has nothing to report any more, and one that is gone",
-    { total: 100, client: NONE, connection: NONE },
+    { total: 100e6, client: NONE, connection: NONE },
     [
       [0, 1, [usage("a", 0, 1)]],
       [0, 2, [usage("b", 0, 1)]],
@@ -46,7 +43,7 @@ test.each<
   ],
   [
     "Who goes over the rate gets less until it is made up for, and no credit before",
-    { total: 100, client: NONE, connection: NONE },
+    { total: 100e6, client: NONE, connection: NONE },
     [
       [0, 1, [usage("a", 0, 1)]],
       [10, 1, [usage("a", 0, 1)]],
@@ -59,7 +56,7 @@ test.each<
   ],
   [
     "Each client makes up for its own",
-    { total: NONE, client: 100, connection: NONE },
+    { total: NONE, client: 100e6, connection: NONE },
     [
       [0, 1, [usage("a", 0, 1), usage("b", 0, 1)]],
       [1, 1, [usage("a", 175, 1), usage("b", 100, 1)]],
@@ -74,7 +71,7 @@ test.each<
 });
 
 test("A client of small answers alone is overdrawn when it goes far over its rate, and is forgotten in time", () => {
-  const ledger = new Ledger({ total: NONE, client: 100, connection: NONE });
+  const ledger = new Ledger(() => ({ total: NONE, client: 100e6, connection: NONE }));
   const seen = [20, 60, 90, 0].map((sent, at) => {
     const { shares, clients } = ledger.settle(1, [usage("a", sent, 0)], at / 10);
     return [shares[0]?.overdrawn, clients];

@@ -36,70 +36,74 @@ export interface Shares {
   readonly clients: number;
 }
 
+type Sum = Omit<Usage, "client" | "sent">;
+
 /** Seconds in which an excess is made up for. */
 const MADE_UP_IN = 1;
 /** Of a rate at least this part goes on meanwhile. */
 const LEAST_PART = 0.5;
 /** Seconds of a rate: reports of several processes come one after the other. */
 const JITTER = 0.25;
+/** Bytes: what the kernel sends at once on a connection is no excess. Over short round trips it is more. */
+const BURST = 16 * 1024;
 /** Seconds of a rate that a client's small answers may go over it. */
 const OVERDRAFT = 0.5;
 /** Seconds after which a process that reports nothing counts as gone. */
 const GONE_AFTER = 1;
 
 export class Ledger {
-  readonly #rates: Rates;
+  readonly #rates: () => Rates;
   readonly #reports = new Map<number, { readonly at: number; readonly usage: readonly Usage[] }>();
-  readonly #total: Account;
+  readonly #total = new Account();
   readonly #clients = new Map<string, Account>();
 
-  constructor(rates: Rates) {
+  /** The rates may change. */
+  constructor(rates: () => Rates) {
     this.#rates = rates;
-    this.#total = new Account(rates.total);
   }
 
   /** Takes the report of a process in place of its last, and answers with the shares of its clients. */
   settle(process: number, usage: readonly Usage[], now: number): Shares {
     this.#reports.set(process, { at: now, usage });
-    this.#book(usage, now);
     const all = this.#merge(now);
+    this.#book(usage, all, now);
+    const { total: most, client: each, connection } = this.#rates();
+    const rate = Math.min(each, most);
     for (const [client, account] of this.#clients) {
-      if (!all.has(client) && account.isSettled(now)) this.#clients.delete(client);
+      if (!all.has(client) && account.isSettled(rate, now)) this.#clients.delete(client);
     }
-    const { connection } = this.#rates;
-    const total = this.#total.left();
-    const wanted = [...all].map(([client, one]) => ({ ...one, limit: this.#limitOf(client) }));
+    const total = this.#total.left(most);
+    const wanted = [...all].map(([client, one]) => {
+      return { ...one, limit: this.#clients.get(client)?.left(each) ?? each };
+    });
     const shares = shareOut({ total, connection }, wanted);
     const byClient = new Map([...all.keys()].map((client, at) => [client, shares[at]]));
     const told = usage.map(({ client }) => {
       const share = byClient.get(client) ?? { level: 0, assured: 0, scope: undefined };
-      const overdrawn = this.#clients.get(client)?.isOver(OVERDRAFT) ?? false;
+      const overdrawn = this.#clients.get(client)?.isOver(rate, OVERDRAFT) ?? false;
       return { ...share, client, connections: all.get(client)?.connections ?? 0, overdrawn };
     });
     return { shares: told, clients: all.size };
   }
 
-  #limitOf(client: string): number {
-    const { client: rate } = this.#rates;
-    return rate === Infinity ? rate : (this.#clients.get(client)?.left() ?? rate);
-  }
-
-  #book(usage: readonly Usage[], now: number): void {
-    let sum = 0;
+  #book(usage: readonly Usage[], all: ReadonlyMap<string, Sum>, now: number): void {
+    let [sent, connections] = [0, 0];
+    for (const one of all.values()) connections += one.connections;
     // Also where there is no rate for each client: none may take more than all together.
-    const rate = Math.min(this.#rates.client, this.#rates.total);
-    for (const { client, sent } of usage) {
-      sum += sent;
-      let account = this.#clients.get(client);
-      if (account === undefined) this.#clients.set(client, (account = new Account(rate)));
-      account.book(sent, now);
+    const { total, client: each } = this.#rates();
+    const rate = Math.min(each, total);
+    for (const one of usage) {
+      sent += one.sent;
+      let account = this.#clients.get(one.client);
+      if (account === undefined) this.#clients.set(one.client, (account = new Account()));
+      account.book(rate, one.sent, all.get(one.client)?.connections ?? 0, now);
     }
-    this.#total.book(sum, now);
+    this.#total.book(total, sent, connections, now);
   }
 
   /** The clients of all processes, each once. */
-  #merge(now: number): Map<string, Omit<Usage, "client" | "sent">> {
-    const all = new Map<string, Omit<Usage, "client" | "sent">>();
+  #merge(now: number): Map<string, Sum> {
+    const all = new Map<string, Sum>();
     for (const [process, { at, usage }] of this.#reports) {
       if (now - at > GONE_AFTER || usage.length === 0) {
         this.#reports.delete(process);
@@ -121,37 +125,31 @@ export class Ledger {
 
 /** What was sent above a rate and isn't made up for. */
 class Account {
-  readonly #rate: number;
   #excess = 0;
   #at: number | undefined;
 
-  constructor(rate: number) {
-    this.#rate = rate;
-  }
-
-  book(sent: number, now: number): void {
-    if (this.#rate === Infinity) return;
+  book(rate: number, sent: number, connections: number, now: number): void {
     const elapsed = this.#at === undefined ? JITTER : now - this.#at;
     this.#at = now;
-    const excess = this.#excess + sent - this.#rate * elapsed;
-    const [least, most] = [-JITTER * this.#rate, MADE_UP_IN * this.#rate];
-    this.#excess = Math.min(most, Math.max(least, excess));
+    if (rate === Infinity) return void (this.#excess = 0);
+    const excess = this.#excess + sent - rate * elapsed;
+    const least = -JITTER * rate - BURST * connections;
+    this.#excess = Math.min(MADE_UP_IN * rate, Math.max(least, excess));
   }
 
-  /** The rate until the next look. */
-  left(): number {
-    if (this.#rate === Infinity) return Infinity;
-    const less = Math.max(0, this.#excess) / MADE_UP_IN;
-    return Math.max(LEAST_PART * this.#rate, this.#rate - less);
+  /** What is left of the rate until the next look. */
+  left(rate: number): number {
+    if (rate === Infinity) return rate;
+    return Math.max(LEAST_PART * rate, rate - Math.max(0, this.#excess) / MADE_UP_IN);
   }
 
-  isOver(seconds: number): boolean {
-    return this.#rate !== Infinity && this.#excess > seconds * this.#rate;
+  isOver(rate: number, seconds: number): boolean {
+    return this.#excess > seconds * rate;
   }
 
   /** Whether it may be forgotten. */
-  isSettled(now: number): boolean {
-    if (this.#rate === Infinity || this.#at === undefined) return true;
-    return this.#excess - this.#rate * (now - this.#at) <= -JITTER * this.#rate;
+  isSettled(rate: number, now: number): boolean {
+    if (rate === Infinity || this.#at === undefined) return true;
+    return this.#excess - rate * (now - this.#at) <= -JITTER * rate;
   }
 }

@@ -15,8 +15,13 @@ const SAME = 0.005;
 const IDLE = 1_000;
 const IDLE_OWING = 30_000;
 
-/** What a connection did between two looks. */
-export type Seen = "sending" | "idle" | "over" | "gone";
+/** Over: nothing was sent for so long that it is let go. */
+export type Seen = "open" | "over" | "gone";
+
+/** Who is told for how long it was held back, in milliseconds. */
+export interface Throttled {
+  throttled: number;
+}
 
 export class Paced {
   readonly demand = new Demand();
@@ -24,8 +29,6 @@ export class Paced {
   sent = 0;
   /** Seconds between the last two looks. */
   elapsed = 0;
-  /** Seconds for which it took all that it got, and would have taken more. */
-  throttled = 0;
   #pace = Infinity;
   #acknowledged: number;
   #withoutRoom = 0;
@@ -34,6 +37,7 @@ export class Paced {
   #active: number;
   /** Bytes of bodies that were begun and aren't acknowledged. */
   #owed = 0;
+  #told: Throttled | undefined;
 
   constructor(
     readonly connection: Connection,
@@ -54,7 +58,8 @@ export class Paced {
   }
 
   /** A body of so many bytes is about to be sent. */
-  begin(owed: number, now: number): void {
+  begin(owed: number, now: number, told?: Throttled): void {
+    this.#told = told;
     if (this.#owed === 0) this.demand.begin();
     this.#owed += owed;
     this.#active = now;
@@ -81,8 +86,12 @@ export class Paced {
     const seen = { elapsed, acknowledged: this.sent, withoutRoom: stalled, sending };
     this.demand.see({ ...seen, heldBack, burst, pace: this.#pace });
     if (sending || this.sent > 0) this.#active = now;
-    if (now - this.#active > (this.#owed > 0 ? IDLE_OWING : IDLE)) return "over";
-    return now > this.#active ? "idle" : "sending";
+    return now - this.#active > (this.#owed > 0 ? IDLE_OWING : IDLE) ? "over" : "open";
+  }
+
+  /** It took all that it got, and would have taken more, since the look before the last. */
+  tell(): void {
+    if (this.#told !== undefined) this.#told.throttled += 1000 * this.elapsed;
   }
 
   /** What it may have sent since the last look, before it was closed. */

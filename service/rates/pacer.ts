@@ -13,10 +13,11 @@
 import { clientNetwork } from "../../os/client-network.ts";
 import type { ConnectionTable } from "../../os/connection-table.ts";
 import { identify, type Peer, peerKey } from "../../os/connections.ts";
-import { LEAST_PACE } from "./demand.ts";
+import { FirstShare } from "./first-share.ts";
 import type { ClientShare, Shares, Usage } from "./ledger.ts";
-import { Paced } from "./paced.ts";
+import { Paced, type Throttled } from "./paced.ts";
 import type { Rates, Scope } from "./shares.ts";
+import { UsageSheet } from "./usage.ts";
 
 /** Milliseconds between two looks: shares settle in three. */
 const EVERY = 80;
@@ -26,13 +27,16 @@ const SHARE_OF_TIME = 10;
 /** Bytes of an answer that isn't held back. */
 export const FREE = 64 * 1024;
 /** Milliseconds for which a connection is searched. */
-const SEARCHED = 1_000;
+const SEARCHED = 250;
+/** Bytes that one which wasn't found counts for. */
+const MOST_MISSED = 1024 * 1024;
 
 /** Where reports go: the ledger, or the process that has it. */
 export type Settle = (usage: readonly Usage[]) => Shares | Promise<Shares>;
 
 export interface PacerOptions {
-  readonly rates: Rates;
+  /** They may change. */
+  readonly rates: () => Rates;
   /** The connections that requests come on. */
   readonly connections: ConnectionTable;
   readonly settle: Settle;
@@ -41,7 +45,9 @@ export interface PacerOptions {
 /** A client whose connection isn't found yet. */
 interface Unfound {
   readonly client: string;
-  owed: number;
+  readonly address: string;
+  readonly owed: number;
+  readonly told: Throttled | undefined;
   readonly since: number;
 }
 
@@ -52,16 +58,12 @@ export class Pacer {
   /** The seeder's, by descriptor. */
   readonly #peers = new Map<number, Paced>();
   readonly #unfound = new Map<string, Unfound>();
-  /** Bytes of small answers by client since the last report. */
-  readonly #small = new Map<string, number>();
+  /** Bytes that nothing held back, by the client's address, since the last report. */
+  readonly #unpaced = new Map<string, number>();
   #shares = new Map<string, ClientShare>();
-  #clients = 0;
+  readonly #first = new FirstShare();
   #settledAt = 0;
   #gap = SOON;
-  /** Connections that began since the last report, by client. */
-  readonly #arrived = new Map<string, number>();
-  /** Those of these clients that had none. */
-  #newcomers = 0;
   #isSettling = false;
   /** Whether something began while a report waited for its answer. */
   #isDue = false;
@@ -80,21 +82,24 @@ export class Pacer {
   }
 
   /**
-   * A body of `owed` bytes is about to be sent on the connection of `peer`, for a client at
-   * `address`. Call it before the first byte is sent.
+   * A body of `owed` bytes is about to be sent on the connection of `peer`, to the client at
+   * `address`. `told`, if it goes on, is told for how long it is held back. Call it before
+   * the first byte is sent.
    */
-  begin(peer: Peer, owed: number, address = peer.address): void {
+  begin(peer: Peer, owed: number, address: string, told?: Throttled): void {
+    // The usual case costs little: nobody overdraws, and no connection is held.
+    if (owed <= FREE && this.#shares.size === 0 && this.#paced.size === 0) {
+      return this.#count(address, owed);
+    }
     const client = clientNetwork(address);
     const key = peerKey(peer);
     if (owed <= FREE && !this.#shares.get(client)?.overdrawn) {
-      if (this.#paced.has(key)) return;
-      this.#small.set(client, (this.#small.get(client) ?? 0) + owed);
-      return this.#lookIn(EVERY, false);
+      if (!this.#paced.has(key)) this.#count(address, owed);
+      return;
     }
-    if (!this.#beginOn(key, client, owed)) {
-      const unfound = this.#unfound.get(key);
-      if (unfound === undefined) this.#unfound.set(key, { client, owed, since: performance.now() });
-      else unfound.owed += owed;
+    if (!this.#beginOn(key, client, owed, told)) {
+      const since = this.#unfound.get(key)?.since ?? performance.now();
+      this.#unfound.set(key, { client, address, owed, told, since });
     }
     this.#arrive();
   }
@@ -108,14 +113,8 @@ export class Pacer {
     this.#lookIn(EVERY, false);
   }
 
-  /** Seconds for which the connections of `peer` have been held back. */
-  throttledFor(peer: Peer): number {
-    const all = this.#paced.get(peerKey(peer)) ?? [];
-    return all.reduce((sum, one) => sum + one.throttled, 0);
-  }
-
   /** False: its connection isn't found. */
-  #beginOn(key: string, client: string, owed: number): boolean {
+  #beginOn(key: string, client: string, owed: number, told: Throttled | undefined): boolean {
     const now = performance.now();
     const connections = this.#options.connections.find(key);
     if (connections.length === 0) return false;
@@ -127,7 +126,7 @@ export class Pacer {
     });
     for (const paced of all) {
       paced.client = client;
-      paced.begin(owed, now);
+      paced.begin(owed, now, told);
     }
     this.#paced.set(key, all);
     return true;
@@ -135,21 +134,14 @@ export class Pacer {
 
   /** Holds a new connection to a share before any is told. */
   #take(paced: Paced): Paced {
-    const { client } = paced;
-    paced.holdTo(this.#assuredFor(client));
-    const arrived = this.#arrived.get(client) ?? 0;
-    if (arrived === 0 && !this.#shares.get(client)?.connections) this.#newcomers += 1;
-    this.#arrived.set(client, arrived + 1);
+    paced.holdTo(this.#first.of(paced.client, this.#options.rates()));
+    this.#first.arrive(paced.client);
     return paced;
   }
 
-  /** What a connection gets before the next report is answered: as if all others wanted as much. */
-  #assuredFor(client: string): number {
-    const { total, client: each, connection } = this.#options.rates;
-    const known = this.#shares.get(client)?.connections ?? 0;
-    const arrived = this.#arrived.get(client) ?? 0;
-    const even = total / (this.#clients + this.#newcomers + (known + arrived > 0 ? 0 : 1));
-    return Math.max(LEAST_PACE, Math.min(connection, Math.min(each, even) / (known + arrived + 1)));
+  #count(address: string, bytes: number): void {
+    this.#unpaced.set(address, (this.#unpaced.get(address) ?? 0) + bytes);
+    if (this.#timer === undefined) this.#lookIn(EVERY, false);
   }
 
   /** Reports at once, unless the last report was a moment ago. */
@@ -177,9 +169,8 @@ export class Pacer {
     const now = performance.now();
     this.#findAll(now);
     const usage = this.#examine(now);
-    this.#small.clear();
-    this.#arrived.clear();
-    this.#newcomers = 0;
+    this.#unpaced.clear();
+    this.#first.report();
     const answer = this.#options.settle(usage);
     if (!(answer instanceof Promise)) return this.#apply(answer, now);
     this.#isSettling = true;
@@ -193,74 +184,65 @@ export class Pacer {
   }
 
   #findAll(now: number): void {
-    for (const [key, { client, owed, since }] of this.#unfound) {
-      if (this.#beginOn(key, client, owed) || now - since > SEARCHED) this.#unfound.delete(key);
+    for (const [key, { client, address, owed, told, since }] of this.#unfound) {
+      const isFound = this.#beginOn(key, client, owed, told);
+      if (!isFound && now - since <= SEARCHED) continue;
+      this.#unfound.delete(key);
+      // Nothing held it back, and it is over: it has taken all, or some.
+      if (!isFound) this.#count(address, Math.min(owed, MOST_MISSED));
     }
   }
 
   /** What each client takes and wants. Those that are gone or idle are let go. */
-  #examine(now: number): Usage[] {
-    const clients = new Map<string, Mutable<Usage>>();
-    const usageOf = (client: string) => {
-      let usage = clients.get(client);
-      if (usage === undefined) {
-        usage = { client, sent: 0, taken: 0, hungry: 0, connections: 0 };
-        clients.set(client, usage);
-      }
-      return usage;
+  #examine(now: number): readonly Usage[] {
+    const sheet = new UsageSheet();
+    const look = (paced: Paced) => {
+      const seen = paced.look(now);
+      sheet.count(paced.client, paced.sent);
+      if (seen === "open") sheet.add(paced.client, paced.demand);
+      return seen;
     };
-    for (const [client, bytes] of this.#small) usageOf(client).sent += bytes;
+    for (const [address, bytes] of this.#unpaced) sheet.count(clientNetwork(address), bytes);
+    // Until it has made up for it.
+    for (const [client, { overdrawn }] of this.#shares) if (overdrawn) sheet.count(client, 0);
     for (const [key, all] of this.#paced) {
       const left = all.filter((paced) => {
-        const seen = paced.look(now);
-        add(usageOf(paced.client), paced, seen === "sending" || seen === "idle");
+        const seen = look(paced);
         if (seen === "over") paced.holdTo(Infinity);
-        return seen === "sending" || seen === "idle";
+        return seen === "open";
       });
       if (left.length === 0) this.#paced.delete(key);
       else if (left.length < all.length) this.#paced.set(key, left);
     }
-    for (const [descriptor, paced] of this.#peers) {
-      const seen = paced.look(now);
-      // A peer that wants nothing now isn't counted, and stays.
-      if (seen !== "over") add(usageOf(paced.client), paced, seen !== "gone");
-      if (seen === "gone") this.#peers.delete(descriptor);
-    }
-    return [...clients.values()];
+    // A peer that wants nothing now stays.
+    for (const [at, paced] of this.#peers) if (look(paced) === "gone") this.#peers.delete(at);
+    return sheet.all;
   }
 
   #apply(shares: Shares | undefined, began: number): void {
     if (shares !== undefined) {
-      this.#shares = new Map(shares.shares.map((share) => [share.client, share]));
-      this.#clients = shares.clients;
+      // Who has no connection and doesn't overdraw is as one that isn't known.
+      const known = shares.shares.filter((one) => one.connections > 0 || one.overdrawn);
+      this.#shares = new Map(known.map((share) => [share.client, share]));
+      this.#first.tell(this.#shares, shares.clients);
     }
     for (const all of this.#paced.values()) for (const paced of all) this.#hold(paced);
     for (const paced of this.#peers.values()) this.#hold(paced);
     const now = performance.now();
     this.#settledAt = now;
     this.#gap = Math.max(SOON, SHARE_OF_TIME * (now - began));
-    const isBusy = this.size + this.#unfound.size + this.#small.size + this.#shares.size > 0;
+    const isBusy = this.size + this.#unfound.size + this.#unpaced.size + this.#shares.size > 0;
     if (isBusy) this.#lookIn(this.#isDue ? this.#gap : Math.max(EVERY, this.#gap), this.#isDue);
   }
 
   #hold(paced: Paced): void {
     const share = this.#shares.get(paced.client);
     if (share === undefined || share.connections === 0) {
-      return paced.holdTo(this.#assuredFor(paced.client));
+      return paced.holdTo(this.#first.of(paced.client, this.#options.rates()));
     }
     paced.hold(share);
     if (!paced.demand.hungry || share.scope === undefined) return;
-    paced.throttled += paced.elapsed;
+    paced.tell();
     this.throttled[share.scope] += paced.elapsed;
   }
-}
-
-type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
-
-function add(usage: Mutable<Usage>, { sent, demand }: Paced, isOpen: boolean): void {
-  usage.sent += sent;
-  if (!isOpen) return;
-  usage.connections += 1;
-  if (demand.hungry) usage.hungry += 1;
-  else usage.taken += demand.taken;
 }

@@ -7,7 +7,7 @@
  */
 
 import { errorCode } from "../../os/error-code.ts";
-import { limitUnsent } from "../../os/unsent.ts";
+import { descriptorOf, limitUnsent } from "../../os/unsent.ts";
 import { sourceName } from "../bittorrent/address.ts";
 import { Connection } from "./connection.ts";
 import type { Guests } from "./guests.ts";
@@ -37,6 +37,8 @@ export interface SeederOptions {
   /** Milliseconds of a clock that only goes on. */
   readonly now?: () => number;
   readonly limits?: Partial<SeederLimits>;
+  /** Told of each peer that connects. */
+  readonly joined?: ((descriptor: number, address: string) => void) | undefined;
 }
 
 export class Seeder {
@@ -55,6 +57,7 @@ export class Seeder {
   readonly #guests: Guests | undefined;
   readonly #log: (line: string) => void;
   readonly #now: () => number;
+  readonly #joined: SeederOptions["joined"];
   #listener: Bun.TCPSocketListener<Session | undefined> | undefined;
   #timer: Timer | undefined;
   #utp: Bun.udp.Socket<"buffer"> | undefined;
@@ -66,6 +69,7 @@ export class Seeder {
     this.#limits = { ...LIMITS, ...options.limits };
     this.#guests = options.guests;
     this.#log = options.log;
+    this.#joined = options.joined;
     this.#now = options.now ?? (() => performance.now());
     this.#uploads = new Uploads(options.library, options.log, this.#now);
     this.#invitations = new Invitations(this.#uploads, (upload, { hostname, port }, patience) =>
@@ -164,7 +168,11 @@ export class Seeder {
     }
     const now = this.#now();
     socket.setNoDelay(true);
-    limitUnsent(socket, UNSENT);
+    const descriptor = descriptorOf(socket);
+    if (descriptor !== undefined) {
+      limitUnsent(descriptor, UNSENT);
+      this.#joined?.(descriptor, address);
+    }
     const connection = new Connection(++this.#lastId, socket, LONGEST_MESSAGE, now);
     const session: Session = {
       connection,

@@ -206,9 +206,13 @@ describe.if(LINUX)("the environment", () => {
     [["RANGESRV_HASHER=/nowhere"], [], ["hasher"]],
     [["RANGESRV_WORKER=1"], [], ["hasher"]],
     [["RANGESRV_WORKER=1", "RANGESRV_HASHER="], [], ["hasher"]],
-    [["RANGESRV_HASHER="], ["--workers", "2"], ["hasher", "worker", "worker"]],
-    [["RANGESRV_WORKER=1"], ["--workers", "2"], ["hasher", "worker", "worker"]],
-    [["NODE_OPTIONS=--require ./code.ts"], ["--workers", "2"], ["hasher", "worker", "worker"]],
+    [["RANGESRV_HASHER="], ["--workers", "2"], ["hasher", "worker and slot", "worker and slot"]],
+    [["RANGESRV_WORKER=1"], ["--workers", "2"], ["hasher", "worker and slot", "worker and slot"]],
+    [
+      ["NODE_OPTIONS=--require ./code.ts"],
+      ["--workers", "2"],
+      ["hasher", "worker and slot", "worker and slot"],
+    ],
   ])("with %p and %p it serves", async (variables, args, roles) => {
     const { directory, mark } = trap("", () => "");
     const env = ["env", "-C", directory, "SECRET=1", ...variables];
