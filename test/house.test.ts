@@ -26,9 +26,13 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   "service/metrics": ["files", "os", "http", "range.ts", "package.json"],
   service: ["service/metrics", "files", "os", "http", "package.json"],
+  request: [
+    ...["live", "web", "service", "service/metrics", "swarm", "swarm/documents"],
+    ...["digests", "files", "access", "http"],
+  ],
   "server.ts": [
-    ...["service", "service/metrics", "swarm", "swarm/documents"],
-    ...["digests", "files", "access", "http", "web", "live"],
+    ...["request", "live", "service", "service/metrics", "swarm"],
+    ...["digests", "files", "access"],
   ],
   web: ["live", "files", "http"],
   live: ["files", "os", "http"],

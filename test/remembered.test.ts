@@ -22,7 +22,7 @@ import { openRoot } from "../files/locate.ts";
 import { OpenFiles } from "../files/open-file.ts";
 import { Transfers } from "../files/transfers.ts";
 import type { Digests } from "../http/digest.ts";
-import { serve, type Site } from "../server.ts";
+import { serve, type Site } from "../request/serve.ts";
 import { Routes } from "../service/routes.ts";
 import { SwarmAnswers } from "../swarm/answers.ts";
 import type { SwarmDesk } from "../swarm/origin.ts";

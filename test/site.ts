@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { factsOf, type Identity, identityOf } from "../files/identity.ts";
 import { openRoot } from "../files/locate.ts";
-import { openAlone, type Site as ServedSite } from "../server.ts";
+import { openAlone } from "../request/open.ts";
+import type { Site as ServedSite } from "../request/serve.ts";
 import { type Options, parseCommandLine } from "../service/options.ts";
 
 export interface Site extends Disposable {

@@ -3,7 +3,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { appendFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { serve } from "../server.ts";
+import { serve } from "../request/serve.ts";
 import { offsetBytes, type Site, startSite, writeSettled } from "./site.ts";
 import { ask, Wire, type WireResponse } from "./wire.ts";
 

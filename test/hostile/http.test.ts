@@ -253,7 +253,7 @@ const PAGE_POLICY =
 
 test("Style and script of the pages are in the executable", async () => {
   const page = (await ask(server.port, "GET", "/data/")).body.toString();
-  const paths = [...page.matchAll(/"(\/-\/[^"]+)"/g)].map(([, path = ""]) => path);
+  const paths = [...page.matchAll(/"(\/-\/[^"]+\.(?:css|js))"/g)].map(([, path = ""]) => path);
   const answers = [];
   for (const path of paths) {
     const { status, fields } = await ask(server.port, "GET", path, { "Accept-Encoding": "gzip" });
@@ -261,6 +261,7 @@ test("Style and script of the pages are in the executable", async () => {
   }
   expect(answers).toEqual([
     [200, "gzip", "text/css; charset=utf-8"],
+    [200, "gzip", "text/javascript; charset=utf-8"],
     [200, "gzip", "text/javascript; charset=utf-8"],
   ]);
 });
