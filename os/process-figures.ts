@@ -18,15 +18,28 @@ export interface ProcessFigures {
   readonly mostDescriptors: number;
 }
 
-export function processFigures(): ProcessFigures {
+/** Undefined when no descriptor is left to ask the system with. */
+export function processFigures(): ProcessFigures | undefined {
   const { user, system } = process.cpuUsage();
+  const resident = readResident();
+  if (resident === undefined) return undefined;
   return {
     cpu: (user + system) / 1e6,
-    resident: process.memoryUsage.rss(),
+    resident,
     virtual: readVirtual(),
     descriptors: countDescriptors() ?? 0,
     mostDescriptors: DESCRIPTOR_LIMIT ?? 0,
   };
+}
+
+/** The runtime opens a file for it, and throws an error without a code when it can't. */
+function readResident(): number | undefined {
+  try {
+    return process.memoryUsage.rss();
+  } catch (error) {
+    if (error instanceof Error) return undefined;
+    throw error;
+  }
 }
 
 /** Bytes: field 23 of proc_pid_stat(5), of which the second may have spaces in its brackets. */

@@ -345,7 +345,7 @@ test("Every odd name is listed, and its link in the page leads to it", async () 
   }).toEqual({
     listed: sorted,
     bodies: sorted,
-    scripts: ['<script src="/-/page.HASH.js">'],
+    scripts: ['<script src="/-/page.HASH.js">', '<script src="/-/live.HASH.js" defer>'],
   });
 });
 

@@ -94,9 +94,7 @@ export class Sampler implements Disposable {
   }
 
   #own(): Figures {
-    const { cpu, resident, virtual, descriptors, mostDescriptors } = processFigures();
-    const lag = Math.max(...this.#delays);
-    return { cpu, resident, virtual, descriptors, mostDescriptors, lag };
+    return { ...processFigures(), lag: Math.max(...this.#delays) };
   }
 }
 
