@@ -70,12 +70,20 @@ http://127.0.0.1:${port} {
   return ["caddy", "run", "--adapter", "caddyfile", "--config", path];
 }
 
+/** nginx writes no log and counts nothing here. */
+const UNOBSERVED = ["--quiet", "--no-metrics"];
+const OBSERVED = ["--log", "combined"];
+
 /** With the digests made before, so that nothing is hashed while it is measured. */
-function rangesrv(executable: string, { directory, scratch, port, workers }: Place): string[] {
+function rangesrv(
+  executable: string,
+  options: readonly string[],
+  { directory, scratch, port, workers }: Place,
+): string[] {
   const state = join(scratch, "state");
   Bun.spawnSync([executable, "hash", "--state", state, directory]);
   return [
-    ...[executable, "--quiet", "--host", "127.0.0.1", "--port", String(port), "--state", state],
+    ...[executable, ...options, "--host", "127.0.0.1", "--port", String(port), "--state", state],
     ...(workers === 1 ? [] : ["--workers", String(workers)]),
     directory,
   ];
@@ -87,9 +95,15 @@ export function peers(executable: string): Peer[] {
   return [
     {
       name: "rangesrv",
-      about: firstLine(executable, "--version"),
+      about: `${firstLine(executable, "--version")}, ${UNOBSERVED.join(" ")}`,
       needs: executable,
-      command: (place) => rangesrv(executable, place),
+      command: (place) => rangesrv(executable, UNOBSERVED, place),
+    },
+    {
+      name: "rangesrv-log",
+      about: "the same with log, to /dev/null, and metrics",
+      needs: executable,
+      command: (place) => rangesrv(executable, OBSERVED, place),
     },
     {
       name: "nginx",
