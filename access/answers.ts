@@ -5,18 +5,27 @@ import { type Plan, refuse } from "../http/plan.ts";
 const NOT_KEPT = { "cache-control": "no-store" } as const;
 
 /** 403: a link that isn't valid, whatever the reason, or none. */
-export const REFUSED: Plan = refuse(403, "This needs a valid link", NOT_KEPT);
+export const REFUSED: Plan = {
+  ...refuse(403, "This needs a valid link", NOT_KEPT),
+  refusedBy: "forbidden",
+};
 
 /** The passwords of too many others are being checked: that takes two seconds at most. */
-export const BUSY: Plan = refuse(503, "Too many passwords are being checked; try again", {
-  ...NOT_KEPT,
-  "retry-after": "2",
-});
+export const BUSY: Plan = {
+  ...refuse(503, "Too many passwords are being checked; try again", {
+    ...NOT_KEPT,
+    "retry-after": "2",
+  }),
+  refusedBy: "unauthorized",
+};
 
-export const TOO_MANY: Plan = refuse(429, "Too many wrong passwords; try again in a minute", {
-  ...NOT_KEPT,
-  "retry-after": "60",
-});
+export const TOO_MANY: Plan = {
+  ...refuse(429, "Too many wrong passwords; try again in a minute", {
+    ...NOT_KEPT,
+    "retry-after": "60",
+  }),
+  refusedBy: "unauthorized",
+};
 
 /** The ways in by credentials. */
 export interface Challenged {
@@ -33,8 +42,9 @@ export function challenge({ basic, bearer, isInvalidToken }: Challenged): Plan {
     ...(basic ? [`Basic realm="rangesrv", charset="UTF-8"`] : []),
     ...(bearer ? [`Bearer realm="rangesrv"${error}`] : []),
   ];
-  return refuse(401, "This needs a token, a password or a valid link", {
-    ...NOT_KEPT,
-    "www-authenticate": challenges.join(", "),
-  });
+  const fields = { ...NOT_KEPT, "www-authenticate": challenges.join(", ") };
+  return {
+    ...refuse(401, "This needs a token, a password or a valid link", fields),
+    refusedBy: "unauthorized",
+  };
 }

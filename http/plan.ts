@@ -50,7 +50,12 @@ export interface Plan {
   readonly content: Content;
   /** What it is about, where that is no file. */
   readonly about?: "listing" | "document" | "tracker";
+  /** Which rule refuses the request; undefined: none, or one of RFC 9110. */
+  readonly refusedBy?: RefusedBy;
 }
+
+/** A limit of the client's connections or downloads, or who may read: not who it is, or not what. */
+export type RefusedBy = "client" | "downloads" | "unauthorized" | "forbidden";
 
 /** What a plan needs that a pure function can't know. */
 export interface Circumstances {

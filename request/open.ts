@@ -147,7 +147,13 @@ export function open(
   const { port = 0 } = server;
   metrics?.start();
   rates.watch(transfers, () => port);
+  metrics?.add(() => ({ throttled: throttledBy(rates) }));
   return { server, site, metrics };
+}
+
+/** Seconds, by the names that metrics have. */
+function throttledBy({ throttled: { total, client, connection } }: RateControl) {
+  return { server: total, client, connection };
 }
 
 /** What stands between this server and its clients: proxies, and pages of other origins. */

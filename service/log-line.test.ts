@@ -16,7 +16,7 @@ function logged({ method = "GET", url = "http://host/data/file", ...given }: Giv
   return {
     ...{ now: Date.UTC(2026, 10, 4, 5, 6, 7, 89), client: "192.0.2.1", range: null },
     ...{ kind: "full", status: 200, owed: 10, acknowledged: 10 },
-    ...{ firstByte: 0.2, duration: 0.4, outcome: "complete" },
+    ...{ pass: undefined, throttled: 0, firstByte: 0.2, duration: 0.4, outcome: "complete" },
     ...given,
     request: { method, url },
     fields: { get: (name) => fields[name] ?? null },
@@ -28,7 +28,20 @@ const LINE = `${START} "GET /data/file HTTP/1.1" 200 10`;
 
 const part = { range: "bytes=0-9", kind: "range", status: 206 } as const;
 
+const pass = {
+  name: "ann b",
+  hasCredentials: true,
+  terms: undefined,
+  query: "",
+  reach: "all",
+} as const;
+
 test.each<[string, Given, string]>([
+  [
+    "whose token it was",
+    { pass },
+    LINE.replace("- -", "- ann_b") + ' "-" "-" "-" 10 0.000 complete',
+  ],
   ["the least", {}, `${LINE} "-" "-" "-" 10 0.000 complete`],
   [
     "referer and agent",
@@ -109,6 +122,11 @@ test.each<[string, Given, object]>([
     "one that timed out",
     { outcome: "timed out", duration: 255_000 },
     { ...OBJECT, seconds: 255, outcome: "timed out" },
+  ],
+  [
+    "a token's, and held back",
+    { pass, throttled: 1_500 },
+    { ...OBJECT, key: "ann b", throttled: 1.5 },
   ],
   ["unknown progress", { acknowledged: undefined }, { ...OBJECT, sent: undefined }],
   ["a client that was gone", { client: "" }, { ...OBJECT, client: undefined }],

@@ -2,9 +2,10 @@
  * One line of the request log, pure. Everything that a client sent is escaped and cut: a
  * line is ASCII, and at most 4 KiB long, which a pipe takes whole.
  *
- *     combined  CLIENT - - [TIME] "METHOD TARGET HTTP/1.1" STATUS SENT "REFERER" "AGENT" "RANGE" OWED SECONDS OUTCOME
+ *     combined  CLIENT - KEY [TIME] "METHOD TARGET HTTP/1.1" STATUS SENT "REFERER" "AGENT" "RANGE" OWED SECONDS OUTCOME
  *     json      {"time":…,"client":…,"method":…,"path":…,"range":…,"kind":…,"status":…,"sent":…,
- *               "owed":…,"seconds":…,"first_byte":…,"outcome":…,"referer":…,"agent":…}
+ *               "owed":…,"seconds":…,"first_byte":…,"outcome":…,"throttled":…,"key":…,"worker":…,
+ *               "referer":…,"agent":…}
  *
  * Combined Log Format as Apache and nginx write it, with four fields behind it. The runtime
  * doesn't tell the version of HTTP, so that is always 1.1.
@@ -29,10 +30,12 @@ export type Logged = Pick<
   | "duration"
   | "outcome"
   | "fields"
+  | "pass"
+  | "throttled"
 > & { readonly request: Pick<Request, "method" | "url"> };
 
 /** Characters of an escaped text; together they leave room for the rest of a line of 4 KiB. */
-const LONGEST = { method: 32, target: 2048, referer: 512, agent: 512, range: 256 };
+const LONGEST = { method: 32, name: 64, target: 2048, referer: 512, agent: 512, range: 256 };
 
 /** Texts whose escaped form is remembered, and characters of the longest one. */
 const MOST_KNOWN = 512;
@@ -88,14 +91,17 @@ class Latest {
 
 export type Formatter = (logged: Logged) => string;
 
-/** Makes lines in a format. A line is joined of few texts, since that is most of its cost. */
-export function formatterOf(format: LogFormat): Formatter {
-  return format === "json" ? jsonFormatter() : combinedFormatter();
+/** Makes lines in a format; `worker`: the process, for JSON. A line is joined of few texts, since that is most of its cost. */
+export function formatterOf(format: LogFormat, worker?: number): Formatter {
+  return format === "json" ? jsonFormatter(worker) : combinedFormatter();
 }
 
 function combinedFormatter(): Formatter {
   const clock = new Clock(combinedTime);
   const heads = new Latest((client, time) => `${client || "-"} - - [${time}] "`);
+  // Whose token or password it was.
+  const namedHead = (client: string, name: string, time: string) =>
+    `${client || "-"} - ${quotable(name, LONGEST.name).replaceAll(" ", "_")} [${time}] "`;
   const targets = new Known(
     (url) => ` ${quotable(redact(targetOf(url)), LONGEST.target)} HTTP/1.1" `,
   );
@@ -105,10 +111,11 @@ function combinedFormatter(): Formatter {
     return ` "${referers.get(referer) || "-"}" "${agents.get(agent) || "-"}" `;
   });
   return (logged) => {
-    const { client, request, status, owed, acknowledged, fields, range } = logged;
+    const { now, client, request, status, owed, acknowledged, fields, range, pass } = logged;
     const { method, url } = request;
+    const name = pass?.name;
     return (
-      heads.get(client, clock.at(logged.now)) +
+      (name ? namedHead(client, name, clock.at(now)) : heads.get(client, clock.at(now))) +
       (METHODS.has(method) ? method : quotable(method, LONGEST.method)) +
       targets.get(url) +
       (STATUSES[status] ?? `${status} `) +
@@ -132,7 +139,7 @@ function combinedEnd({ duration, outcome }: Logged): string {
   return ` ${seconds(duration)} ${outcome === "timed out" ? "timed-out" : outcome}\n`;
 }
 
-function jsonFormatter(): Formatter {
+function jsonFormatter(process: number | undefined): Formatter {
   const clock = new Clock((second) => `{"time":"${rfc3339Second(second)}.`);
   const clients = new Latest((client, method) => {
     const one = client === "" ? "" : `,"client":"${client}"`;
@@ -145,9 +152,11 @@ function jsonFormatter(): Formatter {
     const one = referer === "" ? "" : `,"referer":${referers.get(referer)}`;
     return `${one}${agent === "" ? "" : `,"agent":${agents.get(agent)}`}}\n`;
   });
+  const worker = process === undefined ? "" : `,"worker":${process}`;
   return (logged) => {
     const { now, client, request, status, owed, acknowledged, fields, range } = logged;
     const { method, url } = request;
+    const { pass, throttled } = logged;
     return (
       clock.at(now) +
       THOUSANDTHS[now % 1000] +
@@ -158,6 +167,9 @@ function jsonFormatter(): Formatter {
       (acknowledged === undefined ? "" : `,"sent":${acknowledged}`) +
       `,"owed":${owed},"seconds":${seconds(logged.duration)}` +
       `,"first_byte":${seconds(logged.firstByte)},"outcome":"${logged.outcome}"` +
+      (throttled === 0 ? "" : `,"throttled":${seconds(throttled)}`) +
+      (pass?.name ? `,"key":${jsonText(pass.name, LONGEST.name)}` : "") +
+      worker +
       ends.get(fields.get("referer") ?? "", fields.get("user-agent") ?? "")
     );
   };

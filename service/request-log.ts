@@ -58,7 +58,7 @@ export class RequestLog implements TransferObserver {
 
   constructor(options: RequestLogOptions) {
     this.#options = options;
-    this.#format = formatterOf(options.format);
+    this.#format = formatterOf(options.format, process.pid);
   }
 
   /** Lines that were lost so far. */

@@ -19,10 +19,13 @@ const MOST_WAITING = 1024;
 /** Milliseconds without a byte after which a connection counts as idle. */
 const IDLE = 2_000;
 
-const REFUSAL = refuse(503, "You have as many connections as one client may have", {
-  "retry-after": "5",
-  connection: "close",
-});
+const REFUSAL: Plan = {
+  ...refuse(503, "You have as many connections as one client may have", {
+    "retry-after": "5",
+    connection: "close",
+  }),
+  refusedBy: "client",
+};
 
 export class ClientConnectionLimit {
   readonly #most: () => number | undefined;

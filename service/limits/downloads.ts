@@ -26,9 +26,12 @@ export type DownloadTopics = {
 /** Takes a place for `key` until `signal` aborts, as {@link PlaceKeeper} does. */
 export type TakePlace = (key: string, signal: AbortSignal) => boolean | Promise<boolean>;
 
-const REFUSAL = refuse(503, "You have as many downloads of this file as one client may have", {
-  "retry-after": "5",
-});
+const REFUSAL: Plan = {
+  ...refuse(503, "You have as many downloads of this file as one client may have", {
+    "retry-after": "5",
+  }),
+  refusedBy: "downloads",
+};
 
 export class DownloadLimit implements TransferObserver {
   readonly #most: () => number | undefined;

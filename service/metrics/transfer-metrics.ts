@@ -22,7 +22,8 @@ import {
 
 const { requests, bytes, durations, firstBytes, ranges, aborted, started, completed } =
   TABLE.metrics;
-const { downloadTimes } = TABLE.metrics;
+const { downloadTimes, rejected } = TABLE.metrics;
+const REASONS = rejected.labels["reason"] ?? [];
 
 const METHOD = new Map<string, number>(METHODS.map((method, index) => [method, index]));
 const OTHER_METHOD = METHODS.length - 1;
@@ -69,6 +70,8 @@ export class TransferMetrics implements TransferObserver {
     const first = transfer.firstByte / 1000;
     observe(numbers, firstBytes.at + kind * firstBytes.width, FIRST_BYTES, first);
     if (outcome !== "complete") this.#countAbort(outcome);
+    const { refusedBy } = transfer.plan;
+    if (refusedBy !== undefined) numbers[rejected.at + REASONS.indexOf(refusedBy)]!++;
     const isRange = kind === RANGE || kind === MULTIPART;
     if (isRange) observe(numbers, ranges.at, RANGE_SIZES, owed);
     const { file } = transfer;
