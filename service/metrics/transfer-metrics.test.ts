@@ -15,6 +15,7 @@ type Part = Partial<Record<keyof Transfer, unknown>>;
 /** A GET of all of the file, in 20 µs. */
 const USUAL: Part = {
   ...{ method: "GET", status: 200, kind: "full", owed: 100, acknowledged: 100 },
+  plan: { status: 200, fields: {}, content: { kind: "none" } },
   ...{ outcome: "complete", firstByte: 0.02, duration: 0.02, now: 1000, file: FILE },
   ...{ streamed: false, client: "10.0.0.1", windows: [{ start: 0, end: 100 }] },
 };
@@ -107,6 +108,21 @@ test.each<[string, Part[], string[], (string | number)[][]]>([
     "HEAD is no download",
     [{ ...USUAL, method: "HEAD", kind: "head", owed: 0, acknowledged: 0, windows: [] }],
     [...answered("HEAD", "200", "head", 0, 0.00002), ...firstByte("head", 0.00002)],
+    [],
+  ],
+  [
+    "one that a rule refuses",
+    [
+      {
+        ...{ ...USUAL, status: 403, kind: "other", file: undefined, acknowledged: 4 },
+        plan: { ...USUAL.plan, refusedBy: "forbidden" },
+      },
+    ],
+    [
+      ...answered("GET", "403", "other", 4, 0.00002),
+      ...firstByte("other", 0.00002),
+      'http_rejected_total{reason="forbidden"} 1',
+    ],
     [],
   ],
   [
