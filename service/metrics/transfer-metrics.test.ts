@@ -115,7 +115,7 @@ test.each<[string, Part[], string[], (string | number)[][]]>([
     [
       {
         ...{ ...USUAL, status: 403, kind: "other", file: undefined, acknowledged: 4 },
-        plan: { ...USUAL.plan, refusedBy: "forbidden" },
+        plan: { status: 403, fields: {}, content: { kind: "none" }, refusedBy: "forbidden" },
       },
     ],
     [
