@@ -20,7 +20,7 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 
 // The formula, in bytes: BASE + idle connections * IDLE + readers * (READER + held).
-const BASE = 55 * MIB;
+const BASE = 60 * MIB;
 const IDLE = KIB;
 const READER = 8 * KIB;
 /** The most of an answer that waits in the process, whatever its size. */

@@ -316,7 +316,7 @@ test("JSON", async () => {
   const lines = new Lines(running);
   await ask(running.port, "GET", "/data/small?key=k", { Range: "bytes=0-1", "User-Agent": '"\\' });
   const line = JSON.parse((await lines.next()) ?? "");
-  const { time, seconds, first_byte, ...rest } = line;
+  const { time, seconds, first_byte, worker, ...rest } = line;
   expect(rest).toEqual({
     ...{ client: "127.0.0.1", method: "GET", path: "/data/small?key=***", range: "bytes=0-1" },
     ...{ kind: "range", status: 206, sent: 2, owed: 2, outcome: "complete", agent: '"\\' },
