@@ -12,13 +12,15 @@ const MFD_CLOEXEC = 1;
 
 const libc = openLibc({ memfd_create: { args: ["ptr", "u32"], returns: "int" } });
 
+/** A process may have inherited files of another, whose names are others. */
+const own = crypto.randomUUID();
 let made = 0;
 
 /** Makes one with these bytes. The name tells it from others. Undefined where the system has no such files. */
 export function createMemoryFile(
   bytes: Uint8Array,
 ): { readonly descriptor: number; readonly name: string } | undefined {
-  const name = `rangesrv-${(made += 1)}`;
+  const name = `rangesrv-${own}-${(made += 1)}`;
   const descriptor = libc?.memfd_create(Buffer.from(`${name}\0`), MFD_CLOEXEC) ?? -1;
   if (descriptor < 0) return undefined;
   try {
@@ -47,7 +49,7 @@ export function countMemoryFiles(): ReadonlyMap<string, number> | undefined {
   const counts = new Map<string, number>();
   try {
     for (const descriptor of listDescriptors() ?? []) {
-      const [, name] = /^\/memfd:(rangesrv-\d+)/.exec(linkOf(descriptor)) ?? [];
+      const [, name] = /^\/memfd:(rangesrv-[\da-f-]+)/.exec(linkOf(descriptor)) ?? [];
       if (name !== undefined) counts.set(name, (counts.get(name) ?? 0) + 1);
     }
   } catch (error) {
