@@ -8,6 +8,8 @@ export interface Throughput {
   readonly rate: number;
   /** Microseconds of processor time a request, of the whole process tree. */
   readonly processor: number;
+  /** Milliseconds. */
+  readonly p99: number;
 }
 
 export interface Load {
@@ -31,8 +33,8 @@ export async function measure(load: Load): Promise<Throughput> {
   const before = processorTime(load.pid);
   const wrk = Bun.spawn(
     [
-      ...["taskset", "-c", load.processors, "wrk", "-t", "1", "-c", String(load.connections)],
-      ...["-d", `${load.seconds}s`, "-s", script, load.url],
+      ...["taskset", "-c", load.processors, "wrk", "--latency", "-t", "1"],
+      ...["-c", String(load.connections), "-d", `${load.seconds}s`, "-s", script, load.url],
     ],
     { stdout: "pipe", stderr: "inherit" },
   );
@@ -46,10 +48,13 @@ export async function measure(load: Load): Promise<Throughput> {
       ? (Number(sent) * (UNITS[unit] ?? NaN)) / load.length
       : Number(complete);
   if (!(requests > 0) || output.includes("Non-2xx")) throw new Error(`wrk: ${output}`);
-  return { rate: requests / Number(taken), processor: (used * 1e6) / requests };
+  const [, slow, scale = ""] = /99%\s+([\d.]+)([mu]?s)/.exec(output) ?? [];
+  const p99 = Number(slow) * (MILLISECONDS[scale] ?? NaN);
+  return { rate: requests / Number(taken), processor: (used * 1e6) / requests, p99 };
 }
 
 /** As wrk counts. */
+const MILLISECONDS: Readonly<Record<string, number>> = { us: 1e-3, ms: 1, s: 1e3 };
 const UNITS: Readonly<Record<string, number>> = { KB: 2 ** 10, MB: 2 ** 20, GB: 2 ** 30 };
 
 /** Aligned windows drawn at random. */
