@@ -24,23 +24,33 @@ export class Wire implements Disposable {
     this.#socket = socket;
   }
 
-  /** `from`: an address of this machine; undefined: the one that the kernel takes. */
-  static async connect(port: number, hostname = "127.0.0.1", from?: string): Promise<Wire> {
+  /**
+   * `from`: an address of this machine; undefined: the one that the kernel takes. By TLS any
+   * certificate will do, and a connection that ends before it is secure is a closed one.
+   */
+  static async connect(
+    port: number,
+    hostname = "127.0.0.1",
+    from?: string,
+    secure = false,
+  ): Promise<Wire> {
     const { promise, resolve } = Promise.withResolvers<Wire>();
     const wires = new WeakMap<Bun.Socket<undefined>, Wire>();
     await Bun.connect({
       hostname,
       port,
       ...(from !== undefined && { localAddress: from }),
+      ...(secure && { tls: { rejectUnauthorized: false } }),
       socket: {
         open(socket) {
           const wire = new Wire(socket);
           wires.set(socket, wire);
-          resolve(wire);
+          if (!secure) resolve(wire);
         },
+        handshake: (socket) => resolve(wires.get(socket)!),
         data: (socket, chunk) => wires.get(socket)!.#take(chunk),
-        close: (socket) => wires.get(socket)!.#end(),
-        error: (socket) => wires.get(socket)!.#end(),
+        close: (socket) => resolve(wires.get(socket)!.#end()),
+        error: (socket) => resolve(wires.get(socket)!.#end()),
       },
     });
     return await promise;
@@ -168,9 +178,10 @@ export class Wire implements Disposable {
     this.#wake();
   }
 
-  #end(): void {
+  #end(): this {
     this.#closed = true;
     this.#wake();
+    return this;
   }
 
   async #more(): Promise<void> {
