@@ -4,8 +4,16 @@
  * bench/soak.ts; reads /proc, so Linux only.
  */
 
-import { mkdtempSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+import { errorCode } from "../os/error-code.ts";
 import { Changing, randomNumbers, versionBytes } from "./changing.ts";
 import { writeSettled } from "./site.ts";
 import { ask, Wire, type WireResponse } from "./wire.ts";
@@ -95,8 +103,23 @@ async function askHead(wire: Wire): Promise<void> {
   await wire.response("HEAD");
 }
 
+/** But for the netlink socket, which the server opens when it first needs it, and keeps. */
 function openDescriptors(pid: number): number {
-  return readdirSync(`/proc/${pid}/fd`).length;
+  const rows = readFileSync(`/proc/${pid}/net/netlink`, "latin1").trim().split("\n").slice(1);
+  const netlink = new Set(rows.map((row) => `socket:[${row.trim().split(/\s+/).at(-1)}]`));
+  const directory = `/proc/${pid}/fd`;
+  const links = readdirSync(directory).map((name) => linkOf(join(directory, name)));
+  return links.filter((link) => link !== undefined && !netlink.has(link)).length;
+}
+
+/** Undefined when the descriptor was closed meanwhile. */
+function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 function memoryOf(pid: number, field: "VmRSS" | "VmHWM"): number {
