@@ -537,8 +537,6 @@ describe("Clients", () => {
         served: [served.exitCode, readFileSync(join(into, "shared")).equals(FILE)],
       }).toEqual({ refused: [1, true], served: [0, true] });
     },
-    // Debian's libtorrent ends now and then with a segmentation fault.
-    { retry: 2, timeout: 30_000 },
   );
 });
 

@@ -35,6 +35,7 @@ until test -s got; do kill -0 $download; done
 # However long the upgrade takes, the download outlasts it.
 kill -STOP $download
 dpkg -i new.deb >log 2>&1 || { cat log; exit 1; }
+echo "downloading when upgraded: $(is kill -0 $download)"
 kill -CONT $download
 wait $download
 echo "whole: $(is cmp got /srv/rangesrv/file)"

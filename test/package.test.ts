@@ -36,6 +36,7 @@ testWithNamespaces()("the package lives as Debian's do", async () => {
       "installed: install ok installed 0.0.1",
       "enabled: yes",
       "manual page: yes",
+      "downloading when upgraded: yes",
       "whole: yes",
       "upgraded: install ok installed 0.0.2",
       "configuration: # mine",

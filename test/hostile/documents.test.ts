@@ -35,7 +35,7 @@ function fillFolder(path: string, files: number): void {
 }
 
 /** MiB: what is known of ten thousand files, a few times over until it is collected. */
-const FOLDER = 160;
+const FOLDER = 100;
 
 /** Asks until a document is there, as its 503 says to. */
 async function untilReady(port: number, target: string): Promise<WireResponse> {

@@ -162,7 +162,7 @@ function readFromDisk(pid: number): number {
 
 testWith("dd").each<[string, number, number, string]>([
   ["many parts", 11, 24, "bytes=" + Array.from({ length: 11 }, (_, n) => range(16 * n, 15)).join()],
-  ["a large window", 1, 24, range(0, 176, "bytes=")],
+  ["a large window", 1, 8, range(0, 176, "bytes=")],
 ])("An answer that nobody waits for stops reading the disk: %s", async (_, parts, most, asked) => {
   const path = join(directory, `cold-${parts}`);
   writeSettled(path, Buffer.alloc(176 * MIB, "cold"));
@@ -171,12 +171,14 @@ testWith("dd").each<[string, number, number, string]>([
   settle(path, 2 ** 32);
   const { pid } = server.process;
   const before = readFromDisk(pid);
+  let left = before;
   const seen = await withstand(server, "small", async () => {
     const wire = await Wire.connect(server.port);
     wire.pause();
     wire.request("GET", `/data/cold-${parts}`, { Range: asked });
     // Where all is in memory, as on tmpfs, it answers at once.
     while (readFromDisk(pid) - before < MIB && wire.begins() === "") await Bun.sleep(0);
+    left = readFromDisk(pid);
     wire[Symbol.dispose]();
     // Over when nothing is read while many others are answered.
     for (let quiet = 0, last = 0; quiet < 200; quiet++) {
@@ -186,7 +188,7 @@ testWith("dd").each<[string, number, number, string]>([
       last = now;
     }
   });
-  const read = (readFromDisk(pid) - before) / MIB;
+  const read = (readFromDisk(pid) - left) / MIB;
   expect([seen, read < most ? "a little" : `${Math.round(read)} MiB`]).toEqual([
     UNHARMED,
     "a little",
