@@ -86,6 +86,8 @@ describe("A folder", () => {
   test("of 10 000 files has its digests made once, while others are served", async () => {
     await using running = await start(directory);
     const { port } = running;
+    // The process that hashes is there before memory is looked at.
+    await untilReady(port, "/data/small.sha256");
     const seen = await withstand(
       running,
       "small",
