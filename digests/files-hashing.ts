@@ -73,7 +73,9 @@ export class FilesHashing implements Disposable {
   }
 
   #finish({ completeLength, sha256, sha256Pieces, sha256PieceLength }: Digests): void {
-    const pieces = this.#hasPieces ? sha256Pieces : NO_PIECES;
+    // Of a file of one piece there is one digest: ten thousand small files have half as many arrays.
+    const isOne = sha256Pieces.length === sha256.length;
+    const pieces = !this.#hasPieces ? NO_PIECES : isOne ? sha256 : sha256Pieces;
     this.#files.push({ sha256, sha256Pieces: pieces, sha256PieceLength });
     this.#finished += completeLength;
   }
