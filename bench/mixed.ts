@@ -1,6 +1,6 @@
 /**
  * Everything at the same time on the executable, and whether it adds up: `bun bench/mixed.ts
- * --executable EXECUTABLE [--minutes N]`.
+ * --executable EXECUTABLE [--minutes N] [--no-kills] [--no-reloads]`.
  *
  * Two workers over TLS, with rates, limits, log and metrics; clients that check every byte
  * (mixed-clients.ts) of files of which some are replaced (mixed-tree.ts); SIGHUP, which
@@ -34,6 +34,8 @@ const { values } = parseArgs({
   options: {
     executable: { type: "string", default: "dist/rangesrv" },
     minutes: { type: "string", default: "10" },
+    "no-kills": { type: "boolean", default: false },
+    "no-reloads": { type: "boolean", default: false },
   },
 });
 const seconds = 60 * Number(values.minutes);
@@ -92,11 +94,11 @@ async function main(): Promise<void> {
     await Bun.sleep(Math.max(0, began + 1000 * second - performance.now()));
     if (second % 10 === 0) samples.push(look(second));
     if (second > seconds - 5) continue;
-    if (second % 20 === 5) {
+    if (second % 20 === 5 && !values["no-reloads"]) {
       child.kill("SIGHUP");
       reloads++;
     }
-    if (second % 30 === 12) {
+    if (second % 30 === 12 && !values["no-kills"]) {
       killed = performance.now();
       process.kill(anyWorker(), "SIGKILL");
       kills++;
