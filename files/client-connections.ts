@@ -13,7 +13,7 @@ import {
 } from "../os/connections.ts";
 
 /** What the last look saw. */
-export interface Sight {
+interface Sight {
   /** Bytes acknowledged on all of them since they were made. */
   readonly acknowledged: number;
   /** Milliseconds from the last acknowledgement to the look. */
@@ -34,11 +34,6 @@ export class ClientConnections {
   /** How many were found; undefined: they are still to be looked for. */
   get count(): number | undefined {
     return this.#found?.length;
-  }
-
-  /** Those that were found. */
-  get found(): readonly Connection[] {
-    return this.#found ?? [];
   }
 
   /** Undefined before the first look since they were found, and when they are gone. */

@@ -202,7 +202,10 @@ export class InFlight implements Watcher {
     this.#files.drop(reader, reader.streamed);
   }
 
-  /** Finds the connections of those readers that have asked since theirs were last found. */
+  /**
+   * Finds all connections of those readers that have asked since theirs were last found. The
+   * table (os/connection-table.ts) won't do: it looks for no second one where it knows one.
+   */
   #find(readers: Iterable<Reader>): void {
     const unknown = new Map<string, Reader>();
     for (const reader of readers) {

@@ -17,7 +17,7 @@ export interface Order {
   readonly descending: boolean;
 }
 
-export const BY_NAME: Order = { by: "name", descending: false };
+const BY_NAME: Order = { by: "name", descending: false };
 
 /** The order that a query asks for: by name where it asks for none that there is. */
 export function parseOrder(query: string): Order {
@@ -28,7 +28,7 @@ export function parseOrder(query: string): Order {
 }
 
 /** Sorts `a10` behind `a9`: the length of a number comes before its digits. */
-export function naturalKey(name: string): string {
+function naturalKey(name: string): string {
   const key = name.toLowerCase().replace(/\d+/g, (digits) => {
     const number = digits.replace(/^0+(?=\d)/, "");
     // From the character 0 on; a name has at most 255 digits.
@@ -38,7 +38,7 @@ export function naturalKey(name: string): string {
 }
 
 /** The key of an entry among those of its type. */
-export function orderKey({ name, size = 0, mtime }: Entry, by: SortedBy): string {
+function orderKey({ name, size = 0, mtime }: Entry, by: SortedBy): string {
   // Milliseconds from the first date to the last have 17 digits, bytes of a file 16.
   const first = by === "size" ? size : by === "date" ? Date.parse(mtime) + 8.64e15 : 0;
   return String(first).padStart(17, "0") + naturalKey(name);

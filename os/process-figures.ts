@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { countDescriptors, DESCRIPTOR_LIMIT } from "./descriptors.ts";
 import { errorCode } from "./error-code.ts";
 
-export interface ProcessFigures {
+interface ProcessFigures {
   /** Seconds of processor time, user and system. */
   readonly cpu: number;
   /** Bytes. */
