@@ -1,6 +1,7 @@
 /** What the kernel says of a connection that was closed here: while it sends, when all arrived, after a reset. */
 
 import { expect, test } from "bun:test";
+import { join } from "node:path";
 import { bytesLeft, questionAbout } from "./closed-connections.ts";
 import { findConnections, peerKey } from "./connections.ts";
 
@@ -52,4 +53,39 @@ test("After a reset nothing is known", async () => {
   while (ask() !== undefined) await new Promise(setImmediate);
   listener.stop(true);
   expect(ask()).toBe(undefined);
+});
+
+/** Of a process of its own: others may have asked before in this one. */
+const SHORT_OF_DESCRIPTORS = `
+  const { closeSync, openSync } = require("node:fs");
+  const { bytesLeft, questionAbout } = require("./os/closed-connections.ts");
+  const { listConnections } = require("./os/connections.ts");
+  const accepted = Promise.withResolvers();
+  const socket = { open: accepted.resolve, data() {} };
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket });
+  const to = { hostname: "127.0.0.1", port: listener.port };
+  const client = await Bun.connect({ ...to, socket: { data() {} } });
+  client.pause();
+  const server = await accepted.promise;
+  const question = questionAbout(listConnections(listener.port)[0]);
+  const taken = [];
+  try {
+    for (;;) taken.push(openSync("/dev/null", "r"));
+  } catch {}
+  const without = bytesLeft(question);
+  for (const descriptor of taken) closeSync(descriptor);
+  server.end("bytes");
+  for (let n = 0; n < 1000 && bytesLeft(question) !== 0; n++) await Bun.sleep(1);
+  console.log([without, bytesLeft(question)]);
+  process.exit();
+`;
+
+test("One that is asked about when no descriptor is left doesn't keep others from being asked about", async () => {
+  const command = ["sh", "-c", 'ulimit -n 128 && exec "$@"', "sh", process.execPath];
+  const child = Bun.spawn([...command, "-e", SHORT_OF_DESCRIPTORS], {
+    cwd: join(import.meta.dir, ".."),
+    ...{ stdout: "pipe", stderr: "pipe" },
+  });
+  const said = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  expect(said).toEqual(["[ undefined, 0 ]\n", ""]);
 });

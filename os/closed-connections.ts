@@ -85,7 +85,7 @@ const address = new Uint8Array(128);
 const addressView = new DataView(address.buffer);
 const length = new Uint32Array(1);
 
-/** A socket for questions, opened at the first one; -1: there is none. */
+/** A socket for questions, opened at the first one for which there is a descriptor. */
 let netlink: number | undefined;
 const answer = new Uint8Array(1024);
 const answerView = new DataView(answer.buffer);
@@ -98,8 +98,11 @@ const WRITE_QUEUE = 76;
  */
 export function bytesLeft(question: Question): number | undefined {
   if (libc === undefined) return undefined;
-  netlink ??= libc.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_SOCK_DIAG);
-  if (netlink < 0) return undefined;
+  if (netlink === undefined) {
+    const opened = libc.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_SOCK_DIAG);
+    if (opened < 0) return undefined;
+    netlink = opened;
+  }
   // The kernel answers within the call.
   if (libc.send(netlink, question, BigInt(question.length), MSG_DONTWAIT) < 0) return undefined;
   const received = Number(libc.recv(netlink, answer, BigInt(answer.length), MSG_DONTWAIT));
