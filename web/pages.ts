@@ -14,6 +14,7 @@ import { locate, type OpenDirectory, type Root } from "../files/locate.ts";
 import type { OpenFile } from "../files/open-file.ts";
 import { fill } from "../files/page-cache.ts";
 import type { Transfer } from "../files/transfer.ts";
+import { Queue } from "../files/turns.ts";
 import { baseUrl } from "../http/base-url.ts";
 import type { Fields } from "../http/conditional.ts";
 import { prefersJson } from "../http/negotiate.ts";
@@ -67,21 +68,76 @@ function decode(encoded: string | undefined): string | undefined {
 
 /** The panel of a file, which the name in the query stands for as a name in the path would. */
 async function planFile(
-  { root, prefix, documentsOf: documentsOfFile }: PagesOptions,
+  options: PagesOptions,
   segments: readonly string[],
   name: string,
   base: string | undefined,
 ): Promise<Plan> {
+  const { root } = options;
   if (/[/\0]/.test(name) || name === "" || name === "." || name === "..") return NOT_FOUND;
   using file = locate(root, { segments: [...segments, name], trailingSlash: false });
   if (file.kind !== "file") return NOT_FOUND;
+  const { entityTag, settled } = file.representAt(Date.now());
+  const key = JSON.stringify([entityTag, options.prefix, base, ...segments, name]);
+  const panels = panelsOf(root);
+  const known = settled ? panels.kept.get(key) : undefined;
+  if (known !== undefined) return known;
+  // The file stays open here until the answer is there.
+  const asked = { options, segments, name, base, file, [Symbol.dispose]: () => undefined };
+  const plan = await panels.queue.ask(key, asked);
+  if (settled) keep(panels.kept, key, plan);
+  return plan;
+}
+
+interface Asked extends Disposable {
+  readonly options: PagesOptions;
+  readonly segments: readonly string[];
+  readonly name: string;
+  readonly base: string | undefined;
+  readonly file: OpenFile;
+}
+
+/** Long Markdown takes a tenth of a second: panels are made once for all who wait, and the last are kept. */
+interface Panels {
+  readonly queue: Queue<Asked, Plan>;
+  readonly kept: Map<string, Plan>;
+}
+
+/** Panels that are kept: up to 3 MiB each. */
+const MOST_KEPT = 8;
+
+/** One for each root: its policies decide what is served. */
+const allPanels = new WeakMap<Root, Panels>();
+
+function panelsOf(root: Root): Panels {
+  const panels = allPanels.get(root) ?? { queue: new Queue(makePanel), kept: new Map() };
+  allPanels.set(root, panels);
+  return panels;
+}
+
+function keep(kept: Map<string, Plan>, key: string, plan: Plan): void {
+  kept.set(key, plan);
+  for (const oldest of kept.keys()) {
+    if (kept.size <= MOST_KEPT) return;
+    kept.delete(oldest);
+  }
+}
+
+/** Panels are made one in a turn of the event loop. */
+let last: Promise<unknown> = Promise.resolve();
+
+async function makePanel({ options, segments, name, base, file }: Asked): Promise<Plan> {
+  const { prefix, documentsOf: documentsOfFile } = options;
   const { completeLength: size, entityTag, mediaType } = file.representAt(Date.now());
   const mtime = formatTime(Number(file.version.modified / 1_000_000n));
   const documents = documentsOfFile(size);
   const isMarkdown = mediaType.startsWith("text/markdown") && size <= LONGEST_MARKDOWN;
-  const html = isMarkdown ? markdownHtml(await readText(file)) : undefined;
+  const text = isMarkdown ? await readText(file) : undefined;
+  await (last = last.then(() => new Promise(setImmediate)));
+  const html = text === undefined ? undefined : markdownHtml(text);
   const facts = { name, size, mtime, entityTag, mediaType, documents, html };
-  return page(filePanel({ prefix, segments }, facts, base));
+  const bytes = Buffer.from(filePanel({ prefix, segments }, facts, base));
+  return planListing("text/html; charset=utf-8", { kind: "bytes", bytes });
 }
 
 /** Throws FileChanged when it became another version meanwhile. */

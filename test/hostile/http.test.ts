@@ -305,3 +305,26 @@ test.each<[string, string, string, Record<string, string>, number, string | unde
     answer.fields["content-security-policy"],
   ]).toEqual([status, "nosniff", policy]);
 });
+
+test("Panels of long Markdown, asked for again and again, hold up nobody", async () => {
+  const name = "panel.md";
+  writeSettled(join(directory, name), Buffer.from("#\n".repeat(131_000)));
+  let over = false;
+  async function askAgain(): Promise<void> {
+    while (!over) expect((await ask(server.port, "GET", `/data/?file=${name}`)).status).toBe(200);
+  }
+  let asking: Promise<void>[] = [];
+  const seen = await withstand(
+    server,
+    "small",
+    async () => {
+      asking = Array.from({ length: 16 }, askAgain);
+      await ask(server.port, "GET", `/data/?file=${name}`);
+    },
+    // Answers of 1.3 MB are under way to all of them.
+    256,
+  );
+  over = true;
+  await Promise.all(asking);
+  expect(seen).toEqual(UNHARMED);
+});
