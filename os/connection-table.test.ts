@@ -60,19 +60,22 @@ test("A connection is found, and those that came with it are in the table", asyn
 
 test("A connection that is gone isn't found, and neither is who has its number now", async () => {
   using listener = listen();
+  using elsewhere = listen();
   const table = new ConnectionTable(() => listener.port);
+  const strangers = new ConnectionTable(() => elsewhere.port);
+  const stranger = await found(strangers, (await elsewhere.connect()).peer);
   const first = await listener.connect();
   const before = await found(table, first.peer);
   first.server.terminate();
   await first.closed;
+  // Its number is given to another, which no search of the table enters.
+  libc?.dup2(stranger.descriptor, before.descriptor);
   const { peer } = await listener.connect();
   const other = await found(table, peer);
-  // Its number is given to another.
-  libc?.dup2(other.descriptor, before.descriptor);
   pace(before, 1000);
   const seen = {
     gone: table.find(first.peer),
-    rates: [paceOf(before), paceOf(other)],
+    rates: [paceOf(before), paceOf(stranger)],
     others: table.find(peer),
     all: table.size,
   };
