@@ -151,7 +151,11 @@ async function startSupervisor(
   const downloads = (told: ReportTopics["downloads"]["question"]) => void metrics?.take(told);
   const { answers: places } = placesOf(options);
   const answers = {
-    ...{ ...deskAnswers(origin), ...begunAnswers(gate?.begun), ...liveAnswers(liveOf(origin)) },
+    ...{
+      ...deskAnswers(origin),
+      ...begunAnswers(gate?.begun),
+      ...liveAnswers(liveOf(origin, log)),
+    },
     ...{ ...rates.answers, ...places, downloads },
   };
   const handed = handOver(settings, port);

@@ -7,16 +7,18 @@ import { Reporter, type StreamedTransfer } from "./reporter.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { liveAnswers, type LiveTopics, RemoteLive } from "./topics.ts";
 
-function start() {
+function start(files = (): [] => []) {
   let made = 0;
+  const lines: string[] = [];
   const live = new Live({
     files() {
       made += 1;
-      return [];
+      return files();
     },
     seeded: () => 0,
+    log: (line) => void lines.push(line),
   });
-  return { live, made: () => made };
+  return { live, made: () => made, lines };
 }
 
 /** Transfers that go on. */
@@ -48,6 +50,21 @@ async function parsed(json: Promise<string>): Promise<Snapshot> {
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise(setImmediate);
 }
+
+test("A snapshot that fails is a line in the log, and the next one is told", async () => {
+  let fails = true;
+  const { live, lines } = start(() => {
+    if (fails) throw new Error("no figures");
+    return [];
+  });
+  const texts: string[] = [];
+  const stop = live.watch(true, (json) => texts.push(json));
+  await until(() => lines.length > 0);
+  fails = false;
+  await until(() => texts.length > 0);
+  stop();
+  expect(new Set(lines)).toEqual(new Set(["Cannot show what goes on: Error: no figures"]));
+});
 
 test("Nothing is made while nobody looks; all that look share what is made", async () => {
   const { live, made } = start();

@@ -24,6 +24,8 @@ export interface LiveOptions {
   readonly files: () => readonly Omit<SharedFile, "originShare">[];
   /** Bytes that the seeder has sent. */
   readonly seeded: () => number;
+  /** Takes lines about failures. */
+  readonly log: (line: string) => void;
 }
 
 /** Milliseconds between two snapshots. */
@@ -78,7 +80,8 @@ export class Live implements LiveDesk {
 
   watch(addresses: boolean, tell: (json: string) => void): () => void {
     this.#watchers.set(tell, addresses);
-    this.#timer ??= setInterval(() => void this.#tick(), EVERY);
+    const failed = (error: unknown) => this.#options.log(`Cannot show what goes on: ${error}`);
+    this.#timer ??= setInterval(() => this.#tick().catch(failed), EVERY);
     return () => {
       this.#watchers.delete(tell);
       if (this.#watchers.size > 0) return;

@@ -30,8 +30,9 @@ import { Origin, type SwarmDesk } from "../swarm/origin.ts";
 import { ASSET_ROUTES } from "../web/assets.ts";
 import { planLivePage } from "../web/live-page.ts";
 import { explainFailure, serve, type Site } from "./serve.ts";
-export function liveOf(origin: Origin): Live {
-  return new Live({ files: () => origin.swarms(), seeded: () => origin.seeded });
+
+export function liveOf(origin: Origin, log: Log): Live {
+  return new Live({ files: () => origin.swarms(), seeded: () => origin.seeded, log });
 }
 
 /** A listener, and what it answers from. */
@@ -57,7 +58,7 @@ export function openAlone(
     ...{ ...options, root, gate, peers: MOST_SEEDED, log, tell, hasher, joined },
   });
   const seat = options.metrics ? seatAlone(origin) : undefined;
-  const live = liveOf(origin);
+  const live = liveOf(origin, log);
   const show = (reporter: Reporter) => live.join(reporter);
   const { take } = placesOf(options);
   const listening = open(root, options, log, { desk: origin, gate, seat, show, rates, take });
