@@ -157,8 +157,8 @@ export function keepRequestLog(
   shared: boolean,
 ): RequestLog | undefined {
   const format = wanted ?? (quiet ? "off" : "combined");
-  const options = { stream: stdoutStream(), shared, log };
-  const requestLog = format === "off" ? undefined : new RequestLog({ ...options, format });
+  const requestLog =
+    format === "off" ? undefined : new RequestLog({ format, stream: openStdout(), shared, log });
   if (requestLog !== undefined) transfers.observe(requestLog);
   process.on("exit", () => {
     transfers.endAll();
@@ -167,12 +167,11 @@ export function keepRequestLog(
   return requestLog;
 }
 
-/** The process's stdout, which is opened when it is first written to. Its errors are those that `taken` is called with. */
-function stdoutStream(): Stream {
-  let opened = false;
-  return (text, taken) => {
-    if (!opened) process.stdout.on("error", () => {});
-    opened = true;
-    process.stdout.write(text, taken);
-  };
+/**
+ * The process's stdout. Opening it takes milliseconds and a descriptor, so that is done before there are
+ * requests. Its errors are those that `taken` is called with.
+ */
+function openStdout(): Stream {
+  const stdout = process.stdout.on("error", () => {});
+  return (text, taken) => void stdout.write(text, taken);
 }

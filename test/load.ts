@@ -109,8 +109,8 @@ function openDescriptors(pid: number): number {
   return links.filter((link) => link !== undefined && !netlink.has(link)).length;
 }
 
-/** Undefined when the descriptor was closed meanwhile. */
-function linkOf(path: string): string | undefined {
+/** Where a descriptor of another process leads; undefined when it was closed meanwhile. */
+export function linkOf(path: string): string | undefined {
   try {
     return readlinkSync(path);
   } catch (error) {

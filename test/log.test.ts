@@ -1,10 +1,19 @@
 /** The request log of the executable: each kind and outcome of an answer, and what stdout may do to it. */
 
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { closeSync, constants, openSync, readSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  openSync,
+  readdirSync,
+  readSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { type Running, startBinary } from "./binary.ts";
 import { run, testWith } from "./clients.ts";
+import { linkOf } from "./load.ts";
 import { offsetBytes, temporaryDirectory, writeSettled } from "./site.ts";
 import { ask, Wire } from "./wire.ts";
 
@@ -309,6 +318,18 @@ test("Two workers write whole lines", async () => {
   running.process.kill("SIGTERM");
   const all = await lines.rest();
   expect([all.length, all.filter((line) => !COMBINED.test(line))]).toEqual([2000, []]);
+});
+
+test.skipIf(process.platform !== "linux")("The first line opens nothing", async () => {
+  await using running = await startBinary(["--host", "127.0.0.1", DIRECTORY]);
+  const own = `/proc/${running.process.pid}/fd`;
+  const stdout = linkOf(`${own}/1`);
+  const count = () => readdirSync(own).filter((at) => linkOf(`${own}/${at}`) === stdout).length;
+  const before = count();
+  const lines = new Lines(running);
+  await askFor(running, "GET", "/data/small");
+  const { status } = await lines.parsed();
+  expect([status, count()]).toEqual(["200", before]);
 });
 
 test("JSON", async () => {

@@ -29,7 +29,7 @@ let running: Running;
 let server: Loaded;
 
 beforeAll(async () => {
-  running = await startBinary(["--host", "127.0.0.1", "--log", "off", directory]);
+  running = await startBinary(["--host", "127.0.0.1", directory]);
   server = { port: running.port, pid: running.process.pid, directory };
   if (process.platform === "linux") await prepare(server);
 });
