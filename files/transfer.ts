@@ -56,6 +56,7 @@ const NO_PROXIES: readonly Network[] = [];
 export class Transfer implements Approach {
   #fields: Fields | undefined;
   #peer: Peer | null | undefined;
+  #client: string | undefined;
   /** What is answered. */
   plan: Plan = NOTHING;
   /** How the request was admitted; undefined where anyone is. */
@@ -129,9 +130,9 @@ export class Transfer implements Approach {
     return address.startsWith(MAPPED) ? address.slice(MAPPED.length) : address;
   }
 
-  /** The client's address: that of the connection, or what a trusted proxy says. */
+  /** The client's address: that of the connection, or what a trusted proxy says, whose fields are read once. */
   get client(): string {
-    return clientOf(this);
+    return (this.#client ??= clientOf(this));
   }
 
   /**
