@@ -34,7 +34,7 @@ const SHELLS: Readonly<Record<string, () => string>> = { bash, zsh, fish };
 
 /** Throws a {@link Mistake} for another shell. */
 export function completionsFor(shell: string): string {
-  const completions = SHELLS[shell];
+  const completions = Object.hasOwn(SHELLS, shell) ? SHELLS[shell] : undefined;
   if (completions !== undefined) return completions();
   throw new Mistake(`Cannot use completions "${shell}": not bash, zsh or fish`);
 }

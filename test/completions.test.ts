@@ -134,10 +134,10 @@ testWith("zsh", "timeout")("zsh completes them too", async () => {
   expect(shown).toEqual(lines.map(([line]) => [line, "shown\n"]));
 });
 
-test("another shell is a mistake", async () => {
-  expect(await run([await binary(), "--completions", "csh"])).toEqual({
+test.each(["csh", "constructor"])("another shell is a mistake: %s", async (shell) => {
+  expect(await run([await binary(), "--completions", shell])).toEqual({
     exitCode: 2,
     stdout: "",
-    stderr: 'rangesrv: Cannot use completions "csh": not bash, zsh or fish; see rangesrv --help\n',
+    stderr: `rangesrv: Cannot use completions "${shell}": not bash, zsh or fish; see rangesrv --help\n`,
   });
 });
