@@ -1,9 +1,9 @@
 /** The HTTP port, and all that its requests are answered from. */
 
-import { type Begun } from "../access/begun.ts";
+import type { Begun } from "../access/begun.ts";
 import { type AccessFiles, type Gate, gateOf } from "../access/gate.ts";
 import { InFlight } from "../files/in-flight.ts";
-import { type Root } from "../files/locate.ts";
+import type { Root } from "../files/locate.ts";
 import { respondUnasked } from "../files/respond.ts";
 import { Transfer } from "../files/transfer.ts";
 import { Transfers } from "../files/transfers.ts";
@@ -11,19 +11,19 @@ import { Live, type LiveDesk } from "../live/live.ts";
 import { Reporter } from "../live/reporter.ts";
 import { isOnThisMachine, liveRoutes } from "../live/routes.ts";
 import { MOST_SEEDED, mostConnections } from "../service/connection-limit.ts";
-import { type TakePlace } from "../service/limits/downloads.ts";
+import type { TakePlace } from "../service/limits/downloads.ts";
 import { limitClients, placesOf } from "../service/limits/limits.ts";
 import { type Handlers, listenToPeers } from "../service/listen.ts";
 import { type Log, stderr } from "../service/log.ts";
 import { Metrics } from "../service/metrics/metrics.ts";
 import { type Seat, seatAlone } from "../service/metrics/seat.ts";
-import { type Options } from "../service/options.ts";
+import type { Options } from "../service/options.ts";
 import { controlRates, type RateControl } from "../service/rates/control.ts";
 import { reloads } from "../service/reload.ts";
 import { openPort } from "../service/renewable.ts";
 import { healthRoutes, Routes } from "../service/routes.ts";
-import { type Listener } from "../service/shutdown.ts";
-import { type LastCalls } from "../service/worker.ts";
+import type { Listener } from "../service/shutdown.ts";
+import type { LastCalls } from "../service/worker.ts";
 import { SwarmAnswers } from "../swarm/answers.ts";
 import { documentOf, documentsOfFile, documentsOfFolder } from "../swarm/documents/document.ts";
 import { Origin, type SwarmDesk } from "../swarm/origin.ts";

@@ -20,12 +20,13 @@ import type { Pass } from "../http/pass.ts";
 import { NO_SUCH_HOST, type Plan, plan, planMethod, planNowhere, planSlash } from "../http/plan.ts";
 import { redact } from "../http/redact.ts";
 import { hasParameter, parseTarget, type Target } from "../http/target.ts";
-import { type Limits } from "../service/limits/limits.ts";
-import { type Log } from "../service/log.ts";
+import type { Limits } from "../service/limits/limits.ts";
+import type { Log } from "../service/log.ts";
 import { answerRoute, Routes } from "../service/routes.ts";
-import { type LastCalls } from "../service/worker.ts";
+import type { LastCalls } from "../service/worker.ts";
 import { type ClientRequest, SwarmAnswers } from "../swarm/answers.ts";
 import { type PagesOptions, planPage } from "../web/pages.ts";
+
 /** What is served, and how. */
 export interface Site {
   readonly root: Root;
