@@ -58,7 +58,7 @@ export function serve(
   request: Request,
   server: Bun.Server<undefined>,
 ): Response | Promise<Response> {
-  const { inFlight, transfers, lastCalls, gate, trusted, mostAnswers } = site;
+  const { inFlight, transfers, lastCalls, trusted, mostAnswers } = site;
   const began = transfers.observed ? performance.now() : 0;
   const transfer = new Transfer(request, server, inFlight, Date.now(), began, trusted);
   // What this connection was sent before must have been complete.
@@ -67,9 +67,7 @@ export function serve(
   const response =
     broken || crowded
       ? answerFailure(site, broken ? new FileChanged() : new Crowded(), transfer)
-      : gate === undefined
-        ? attempt(site, transfer, ATTEMPTS)
-        : ifAdmitted(site, gate, transfer);
+      : (answerAtOnce(site, transfer) ?? ifAdmitted(site, transfer));
   if (!transfers.observed && !lastCalls.called && site.cors === undefined) return response;
   return response instanceof Promise
     ? response.then((answered) => release(site, answered, transfer))
@@ -89,12 +87,19 @@ function release(
   return response;
 }
 
+/** Answers a Host that is none, and a preflight: neither needs credentials. Undefined: it is no such request. */
+function answerAtOnce({ cors }: Site, transfer: Transfer): Response | undefined {
+  const { method, fields } = transfer;
+  if (!isHost(fields.get("host"))) return respond(NO_SUCH_HOST, transfer);
+  const preflight = cors && planPreflight(method, fields);
+  return preflight && respond(preflight, transfer);
+}
+
 /** Answers those who may read. */
-function ifAdmitted(site: Site, gate: Gate, transfer: Transfer): Response | Promise<Response> {
+function ifAdmitted(site: Site, transfer: Transfer): Response | Promise<Response> {
+  const { gate } = site;
+  if (gate === undefined) return attempt(site, transfer, ATTEMPTS);
   const { method, fields, client, now, request } = transfer;
-  // A preflight has no credentials, and its answer says nothing of files.
-  const isPreflight = site.cors !== undefined && planPreflight(method, fields) !== undefined;
-  if (isPreflight) return attempt(site, transfer, ATTEMPTS);
   return answerAdmitted(
     gate,
     { method, url: request.url, fields, client, now },
@@ -141,12 +146,9 @@ export function explainFailure(site: Site, error: unknown, method: string, url: 
 /** The path of a request: its target, what stands there, what to send, the response. */
 function answer(site: Site, transfer: Transfer): Response | Promise<Response> {
   const { root, prefix, routes } = site;
-  const { request, fields, pass } = transfer;
-  const { method, url } = request;
-  // 1. The Host is one host.
-  if (!isHost(fields.get("host"))) return respond(NO_SUCH_HOST, transfer);
-  const preflight = site.cors && planPreflight(method, fields);
-  if (preflight !== undefined) return respond(preflight, transfer);
+  const { pass } = transfer;
+  const { method, url } = transfer.request;
+  // 1. The client has no more connections than it may have.
   const crowded = site.limits?.connections.wait(transfer);
   if (crowded !== undefined) return whenAdmitted(site, crowded, transfer);
   // 2. The URL led to a file a moment ago. Whether it still does is seen before it is sent.

@@ -254,6 +254,7 @@ describe("Who may read", () => {
     ["a real file that is named like a document", "/data/small.sha256", TOKEN, 200],
     ["the root", "/", {}, 307],
     ["outside", "/other", {}, 404],
+    ["a Host that is none", "/data/small", { Host: "a, b" }, 400],
   ])("%s", async (_why, path, fields, status) => {
     expect((await ask(server.port, "GET", path, fields)).status).toBe(status);
   });
