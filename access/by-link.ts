@@ -6,11 +6,11 @@
 
 import type { Pass, SignedWindow } from "../http/pass.ts";
 import type { PathTarget } from "../http/target.ts";
+import { clientNetwork } from "../os/client-network.ts";
 import { parseRange } from "../range.ts";
 import type { Begun } from "./begun.ts";
-import { clientName, clientSource } from "./client.ts";
 import type { Keys } from "./keys.ts";
-import { isForPlace, readLink, type SentLink } from "./link.ts";
+import { clientName, isForPlace, readLink, type SentLink } from "./link.ts";
 import type { Admitted, Facts } from "./verdict.ts";
 
 export interface LinkOptions {
@@ -72,7 +72,7 @@ function judge(
   if (sent.window !== undefined && !isWithin(sent.window, facts)) return undefined;
   const cookie = isInUrl ? cookieOf(sent, target, facts.url) : undefined;
   const admitted = admit(sent, name, reach, isInUrl, cookie);
-  const use = { link: sent.mac, client: clientSource(client), expires: sent.expires };
+  const use = { link: sent.mac, client: clientNetwork(client), expires: sent.expires };
   if (now < sent.expires * 1000) {
     begun.note(use, now);
     return admitted;

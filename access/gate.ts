@@ -6,10 +6,10 @@
 import { isReadByAll, readOperatorFile } from "../files/operator-file.ts";
 import type { Pass, Terms } from "../http/pass.ts";
 import type { Plan } from "../http/plan.ts";
+import { clientNetwork } from "../os/client-network.ts";
 import { type Begun, BegunTable } from "./begun.ts";
-import { clientName, clientSource } from "./client.ts";
 import { type Keys, parseKeys } from "./keys.ts";
-import { isForSwarm, readLink, signAnnounce, signUrl } from "./link.ts";
+import { clientName, isForSwarm, readLink, signAnnounce, signUrl } from "./link.ts";
 import { Passwords } from "./passwords.ts";
 import { Rules, type RulesOptions, type Ways } from "./rules.ts";
 import { Unusable } from "./secret-file.ts";
@@ -140,7 +140,7 @@ export class Gate {
     const sent = keys && readLink(query);
     if (keys === undefined || sent === undefined) return false;
     if (!isForSwarm(keys, sent, infoHash, clientName(client) ?? "")) return false;
-    const use = { link: sent.mac, client: clientSource(client), expires: sent.expires };
+    const use = { link: sent.mac, client: clientNetwork(client), expires: sent.expires };
     // Announces are answered by the process that has the table.
     if (now >= sent.expires * 1000) return this.begun.goesOn(use, now) === true;
     this.begun.note(use, now);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { Terms } from "../http/pass.ts";
 import { parseTarget } from "../http/target.ts";
 import type { Keys } from "./keys.ts";
-import { isForPlace, isForSwarm, readLink, signAnnounce, signUrl } from "./link.ts";
+import { clientName, isForPlace, isForSwarm, readLink, signAnnounce, signUrl } from "./link.ts";
 
 const OLD = Buffer.from("an old key, of 32 bytes and more!");
 const NEW = Buffer.from("a new key, of 32 bytes and more!!");
@@ -21,6 +21,22 @@ function admits(link: string, url: string, client = "", keys = KEYS): boolean {
 function link(url: string, terms: Partial<Terms> = {}, isPrefix = false, keys = KEYS): string {
   return signUrl(keys, url, { expires: EXPIRES, ...terms }, isPrefix);
 }
+
+test.each<[string, string | undefined]>([
+  ["10.0.0.1", "10.0.0.1"],
+  ["::ffff:10.0.0.1", "10.0.0.1"],
+  ["::FFFF:a00:1", "10.0.0.1"],
+  ["0:0:0:0:0:ffff:255.0.0.1", "255.0.0.1"],
+  ["::1", "0:0:0:0:0:0:0:1"],
+  ["2001:DB8:0:0:1:2:3:4", "2001:db8:0:0:1:2:3:4"],
+  ["2001:db8::1:2:3:4", "2001:db8:0:0:1:2:3:4"],
+  ["2001:0db8::1", "2001:db8:0:0:0:0:0:1"],
+  ["fe80::1%eth0", "fe80:0:0:0:0:0:0:1"],
+  ["", undefined],
+  ["host", undefined],
+])("A client's address has one spelling: %s", (address, name) => {
+  expect(clientName(address)).toBe(name);
+});
 
 test("A link has two parameters, and keeps those that the URL had", () => {
   expect(

@@ -11,6 +11,7 @@
  */
 
 import { timingSafeEqual } from "node:crypto";
+import { formatAddress, parseAddress } from "../http/address.ts";
 import type { SignedWindow, Terms } from "../http/pass.ts";
 import { parseTarget } from "../http/target.ts";
 import type { Keys } from "./keys.ts";
@@ -152,6 +153,12 @@ function macOf(key: Uint8Array, { kind }: Scope, subject: string, terms: Terms):
   const range = window === null ? null : [window.first, window.last];
   const signed = ["rangesrv", 1, "GET", kind, subject, expires, client, range];
   return new Bun.CryptoHasher("sha256", key).update(JSON.stringify(signed)).digest("base64url");
+}
+
+/** One spelling of a client's address, as links are signed for it; undefined for no address. */
+export function clientName(text: string): string | undefined {
+  const address = parseAddress(text);
+  return address && formatAddress(address);
 }
 
 /** One spelling of a path: no name has a slash in it. */

@@ -12,12 +12,12 @@
  * | all others lead nowhere                      | anyone                                           |
  */
 
-import { isForwarded } from "../http/forwarded.ts";
+import { isOnThisMachine } from "../http/forwarded.ts";
 import type { Plan } from "../http/plan.ts";
 import { parseTarget } from "../http/target.ts";
+import { clientNetwork } from "../os/client-network.ts";
 import { BUSY, challenge, REFUSED, TOO_MANY } from "./answers.ts";
 import { judgeLinks, type LinkOptions } from "./by-link.ts";
-import { clientSource, isLoopbackClient } from "./client.ts";
 import { type Credentials, readCredentials } from "./credentials.ts";
 import type { Keys } from "./keys.ts";
 import type { PasswordOutcome, Passwords } from "./passwords.ts";
@@ -72,9 +72,7 @@ export class Rules {
     if (target.kind !== "path") return OPEN;
     const guard = this.#guardOf(target.segments);
     if (guard === "nobody") return OPEN;
-    // Behind a proxy on this machine, every client would be on this machine.
-    const isHere = isLoopbackClient(facts.client) && !isForwarded(facts.fields);
-    if (guard === "service" && isHere) return OPEN;
+    if (guard === "service" && isOnThisMachine(facts)) return OPEN;
     const linked = keys && judgeLinks(keys, this.#options, target, facts);
     const otherwise = (judged: Admitted | undefined) => {
       if (judged !== undefined && judged.pass.reach !== "documents") return judged;
@@ -122,7 +120,7 @@ export class Rules {
       if (outcome === "wrong") return this.#refused;
       return { kind: "refused", plan: outcome === "busy" ? BUSY : TOO_MANY };
     };
-    const outcome = passwords.check(sent.user, sent.password, clientSource(client));
+    const outcome = passwords.check(sent.user, sent.password, clientNetwork(client));
     return outcome instanceof Promise ? outcome.then(verdictOf) : verdictOf(outcome);
   }
 

@@ -3,10 +3,9 @@
 import { parseArgs } from "node:util";
 import { makeSecretFile } from "../files/operator-file.ts";
 import type { SignedWindow, Terms } from "../http/pass.ts";
-import { clientName } from "./client.ts";
 import { loadKeys } from "./gate.ts";
 import { makeKey } from "./keys.ts";
-import { signUrl } from "./link.ts";
+import { clientName, signUrl } from "./link.ts";
 
 export const SIGN_USAGE = `rangesrv sign prints a URL with a signature: who has it may read.
 

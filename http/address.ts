@@ -39,6 +39,11 @@ export function isIPv4(address: Address): boolean {
   return isWithin(MAPPED_PREFIX, 96, address);
 }
 
+/** Whether `address` means the machine of its reader. */
+export function isLoopback(address: Address): boolean {
+  return LOOPBACK.some((network) => isWithin(network.address, network.bits, address));
+}
+
 /** The addresses whose first bits are the same. */
 export interface Network {
   readonly address: Address;
@@ -98,21 +103,6 @@ function parseGroups(text: string, atEnd: boolean): number[] | undefined {
   return bytes.length > 16 ? undefined : bytes;
 }
 
-export const MAPPED_PREFIX: Address = Uint8Array.of(
-  0,
-  0,
-  0,
-  0,
-  0,
-  0,
-  0,
-  0,
-  0,
-  0,
-  0xff,
-  0xff,
-  0,
-  0,
-  0,
-  0,
-);
+/** ::ffff:0.0.0.0 */
+const MAPPED_PREFIX: Address = new Uint8Array(16).fill(0xff, MAPPED - 2, MAPPED);
+const LOOPBACK = ["127.0.0.0/8", "::1"].flatMap((text) => parseNetwork(text) ?? []);

@@ -10,8 +10,6 @@
 
 import type { Transfer } from "../files/transfer.ts";
 import { DATA_POLICY } from "../http/browser.ts";
-import type { Fields } from "../http/conditional.ts";
-import { isForwarded } from "../http/forwarded.ts";
 import { type Plan, refuse } from "../http/plan.ts";
 import { Events } from "./events.ts";
 import type { LiveDesk } from "./live.ts";
@@ -47,18 +45,6 @@ export function liveRoutes({
       return new Response(body, { headers: STREAM });
     },
   };
-}
-
-/** Whether a request comes from a program on this machine, and not through a proxy on it. */
-export function isOnThisMachine({
-  client,
-  fields,
-}: {
-  readonly client: string;
-  readonly fields: Fields;
-}): boolean {
-  const isLoopback = client === "::1" || /^(?:::ffff:)?127\./.test(client);
-  return isLoopback && !isForwarded(fields);
 }
 
 const NOTHING = { kind: "none" } as const;

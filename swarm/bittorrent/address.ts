@@ -5,20 +5,15 @@ import {
   type Address,
   formatAddress,
   isIPv4,
+  isLoopback,
   isWithin,
-  MAPPED_PREFIX,
   parseAddress,
 } from "../../http/address.ts";
 
-export { type Address, formatAddress, isIPv4, isWithin, parseAddress };
+export { type Address, formatAddress, isIPv4, isLoopback, isWithin, parseAddress };
 
 /** Bytes before the four of an IPv4 address. */
 const MAPPED = 12;
-
-/** Whether `address` means the machine of its reader. */
-export function isLoopback(address: Address): boolean {
-  return isWithin(LOOPBACK_IPV4, 104, address) || isWithin(LOOPBACK_IPV6, 128, address);
-}
 
 /** {@link sourceOf} as text, to count by: an IPv4 address, or a /64 in hexadecimal; undefined for no address. */
 export function sourceName(text: string): string | undefined {
@@ -36,9 +31,6 @@ export function compactAddress(address: Address): Uint8Array {
 export function sourceOf(address: Address): Uint8Array {
   return isIPv4(address) ? address : address.subarray(0, 8);
 }
-
-const LOOPBACK_IPV4: Address = Uint8Array.of(...MAPPED_PREFIX.subarray(0, MAPPED), 127, 0, 0, 0);
-const LOOPBACK_IPV6: Address = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
 
 /** What node:os says of the machine's interfaces, by name. */
 export type Interfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
