@@ -12,27 +12,32 @@ import { isHasher, runHasher } from "./digests/hasher-main.ts";
 import { openRoot, type Root } from "./files/locate.ts";
 import { top } from "./live/top.ts";
 import { liveAnswers, type LiveTopics, RemoteLive } from "./live/topics.ts";
-import { type Held, liveOf, open, openAlone, openGate } from "./request/open.ts";
+import {
+  type Held,
+  type Listening,
+  open,
+  openAlone,
+  openCentral,
+  openGate,
+} from "./request/open.ts";
 import { activityOf } from "./service/activity.ts";
-import { limitConnections, MOST_SEEDED } from "./service/connection-limit.ts";
+import { limitConnections } from "./service/connection-limit.ts";
 import { onHangup } from "./service/hangup.ts";
 import { type DownloadTopics, takeFrom } from "./service/limits/downloads.ts";
-import { placesOf } from "./service/limits/limits.ts";
 import { banner, listenToPeers, reservePort } from "./service/listen.ts";
 import { fail, type Log, log, logEvents, print, printAnswer, stderr } from "./service/log.ts";
 import { type ReportTopics, seatOfWorker, SupervisorMetrics } from "./service/metrics/seat.ts";
 import { type CommandLine, handOver, type Options, parseCommandLine } from "./service/options.ts";
-import { controlRates, rateControlOfWorker, type RateTopics } from "./service/rates/control.ts";
+import { rateControlOfWorker, type RateTopics } from "./service/rates/control.ts";
 import { Reloader } from "./service/reloader.ts";
 import { checkCertificate, watchCertificate } from "./service/renewable.ts";
 import { keepRequestLog } from "./service/request-log.ts";
 import { serviceManager } from "./service/service-manager.ts";
-import { stopOnSignals } from "./service/shutdown.ts";
+import { type Serving, stopOnSignals } from "./service/shutdown.ts";
 import { countWorkers, Supervisor } from "./service/supervisor.ts";
 import { lineToSupervisor, obeySupervisor, workerOptions } from "./service/worker.ts";
 import { deskAnswers, type DeskTopics, RemoteDesk } from "./swarm/desk.ts";
 import { infoHashOf } from "./swarm/named-job.ts";
-import { Origin } from "./swarm/origin.ts";
 
 /** Runs the program until a signal ends it. */
 async function main(args: readonly string[]): Promise<void> {
@@ -66,10 +71,10 @@ function signUrl(args: readonly string[]): void {
   if (text !== "") printAnswer(text);
 }
 
-type Serving = Extract<CommandLine, { readonly kind: "serve" }>;
+type Started = Extract<CommandLine, { readonly kind: "serve" }>;
 
 /** One process that serves alone, or a supervisor with its workers. */
-async function start({ options, settings }: Serving, read: () => CommandLine): Promise<void> {
+async function start({ options, settings }: Started, read: () => CommandLine): Promise<void> {
   const tell = logEvents(options.quiet);
   checkCertificate(options);
   const root = openRoot(options.directory, options);
@@ -99,13 +104,22 @@ function startWorker(root: Root, options: Options): void {
     rates: rateControlOfWorker(options, line),
     take: takeFrom(line),
   };
-  const { server, site, metrics } = open(root, options, log, held, lastCalls);
-  const { transfers } = site;
-  const requestLog = keepRequestLog(transfers, options, true);
+  const listening = open(root, options, log, held, lastCalls);
+  const serving = watchOver(listening, options, true);
+  const activity = activityOf(listening.site.transfers);
+  obeySupervisor(serving, lastCalls, line, options.grace, activity);
+}
+
+/** Logs the requests and limits the connections of this process. `shared`: others log on its stdout, too. */
+function watchOver(
+  { server, site: { transfers }, metrics }: Listening,
+  options: Options,
+  shared: boolean,
+): Serving {
+  const requestLog = keepRequestLog(transfers, options, shared);
   metrics?.add(() => ({ dropped: { requests: requestLog?.lost ?? 0 } }));
-  limitConnections(options.port, options, log);
-  const serving = { server, transfers, requestLog, metrics };
-  obeySupervisor(serving, lastCalls, line, options.grace, activityOf(transfers));
+  limitConnections(server.port ?? options.port, options, log);
+  return { server, transfers, requestLog, metrics };
 }
 
 /** Does everything in this process. Returns the port. */
@@ -117,46 +131,35 @@ async function startAlone(
 ): Promise<number> {
   // A port that listeners may share isn't known to be free.
   const reserved = options.tlsCert === undefined ? options.port : await reservePort(options);
-  const { server, site, metrics } = openAlone(root, { ...options, port: reserved }, log, tell);
-  const port = server.port ?? options.port;
-  const { transfers } = site;
-  const requestLog = keepRequestLog(transfers, options, false);
-  metrics?.add(() => ({ dropped: { requests: requestLog?.lost ?? 0 } }));
-  limitConnections(port, options, log);
-  stopOnSignals({ server, transfers, requestLog }, site.lastCalls, options.grace, tell);
+  const listening = openAlone(root, { ...options, port: reserved }, log, tell);
+  const { server, site } = listening;
+  const serving = watchOver(listening, options, false);
+  stopOnSignals(serving, site.lastCalls, options.grace, tell);
   watchCertificate(options, log, tell, server);
   onHangup(() => reloader.next()?.apply());
-  const activity = activityOf(transfers);
+  const activity = activityOf(site.transfers);
   serviceManager.watch(async () => activity());
-  return port;
+  return server.port ?? options.port;
 }
 
 /** Returns the port when all workers listen; undefined when a signal came before. */
 async function startSupervisor(
   root: Root,
-  { options, settings }: Pick<Serving, "options" | "settings">,
+  { options, settings }: Pick<Started, "options" | "settings">,
   reloader: Reloader,
   count: number,
   tell: Log,
 ): Promise<number | undefined> {
-  const gate = openGate(options, log);
-  const rates = controlRates(options);
-  const { joined } = rates;
-  const origin = new Origin({ ...options, root, gate, peers: MOST_SEEDED, log, tell, joined });
+  const { gate, rates, origin, live, places } = openCentral(root, options, log, tell);
   const port = await reservePort(options);
   listenToPeers((where) => origin.listen(where), options, port, log);
   watchCertificate(options, log, tell);
   const { grace } = options;
   const metrics = options.metrics ? new SupervisorMetrics(origin, count) : undefined;
   const downloads = (told: ReportTopics["downloads"]["question"]) => void metrics?.take(told);
-  const { answers: places } = placesOf(options);
   const answers = {
-    ...{
-      ...deskAnswers(origin),
-      ...begunAnswers(gate?.begun),
-      ...liveAnswers(liveOf(origin, log)),
-    },
-    ...{ ...rates.answers, ...places, downloads },
+    ...{ ...deskAnswers(origin), ...begunAnswers(gate?.begun), ...liveAnswers(live) },
+    ...{ ...rates.answers, ...places.answers, downloads },
   };
   const handed = handOver(settings, port);
   const reload = () => reloader.nextFor(port);

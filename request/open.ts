@@ -32,8 +32,25 @@ import { ASSET_ROUTES } from "../web/assets.ts";
 import { planLivePage } from "../web/live-page.ts";
 import { explainFailure, serve, type Site } from "./serve.ts";
 
-export function liveOf(origin: Origin, log: Log): Live {
-  return new Live({ files: () => origin.swarms(), seeded: () => origin.seeded, log });
+/**
+ * What one process has for all: the only one, or the supervisor. `hasher`: the command of the
+ * hasher, if it isn't this program.
+ */
+export function openCentral(
+  root: Root,
+  options: Options,
+  log: Log,
+  tell: Log,
+  hasher?: readonly string[],
+) {
+  const gate = openGate(options, log);
+  const rates = controlRates(options);
+  const { joined } = rates;
+  const origin = new Origin({
+    ...{ ...options, root, gate, peers: MOST_SEEDED, log, tell, hasher, joined },
+  });
+  const live = new Live({ files: () => origin.swarms(), seeded: () => origin.seeded, log });
+  return { gate, rates, origin, live, places: placesOf(options) };
 }
 
 /** A listener, and what it answers from. */
@@ -52,17 +69,11 @@ export function openAlone(
   tell: Log,
   hasher?: readonly string[],
 ): Listening & { readonly origin: Origin } {
-  const gate = openGate(options, log);
-  const rates = controlRates(options);
-  const { joined } = rates;
-  const origin = new Origin({
-    ...{ ...options, root, gate, peers: MOST_SEEDED, log, tell, hasher, joined },
-  });
+  const { gate, rates, origin, live, places } = openCentral(root, options, log, tell, hasher);
   const seat = options.metrics ? seatAlone(origin) : undefined;
-  const live = liveOf(origin, log);
   const show = (reporter: Reporter) => live.join(reporter);
-  const { take } = placesOf(options);
-  const listening = open(root, options, log, { desk: origin, gate, seat, show, rates, take });
+  const held: Held = { desk: origin, gate, seat, show, rates, take: places.take };
+  const listening = open(root, options, log, held);
   const port = listening.server.port ?? options.port;
   listenToPeers((where) => origin.listen(where), options, port, log);
   return { ...listening, origin };
