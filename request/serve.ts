@@ -67,7 +67,7 @@ export function serve(
   const response =
     broken || crowded
       ? answerFailure(site, broken ? new FileChanged() : new Crowded(), transfer)
-      : (answerAtOnce(site, transfer) ?? ifAdmitted(site, transfer));
+      : begin(site, transfer);
   if (!transfers.observed && !lastCalls.called && site.cors === undefined) return response;
   return response instanceof Promise
     ? response.then((answered) => release(site, answered, transfer))
@@ -85,6 +85,15 @@ function release(
     allowScripts(response.headers, corsFields(cors, transfer.fields.get("origin")));
   if (transfers.observed) transfers.handedOver(transfer);
   return response;
+}
+
+/** What needs no credentials comes first. A failure is answered, too. */
+function begin(site: Site, transfer: Transfer): Response | Promise<Response> {
+  try {
+    return answerAtOnce(site, transfer) ?? ifAdmitted(site, transfer);
+  } catch (error) {
+    return answerFailure(site, error, transfer);
+  }
 }
 
 /** Answers a Host that is none, and a preflight: neither needs credentials. Undefined: it is no such request. */
