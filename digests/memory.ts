@@ -47,8 +47,10 @@ export class DigestMemory {
    */
   findFile(file: Identity): Digests | undefined {
     const entry = this.#entries.get(file.path);
-    if (entry?.learned.kind !== "file" || !isSameJob(entry.job, fileJob(file))) return undefined;
-    return entry.learned.digests;
+    if (entry?.learned.kind !== "file") return undefined;
+    // An open file asks by the identity that its digests were asked for with.
+    const isSame = entry.job.files[0] === file || isSameJob(entry.job, fileJob(file));
+    return isSame ? entry.learned.digests : undefined;
   }
 
   keep(job: Job, learned: Learned): void {

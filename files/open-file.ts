@@ -9,6 +9,7 @@ import { closeSync } from "node:fs";
 import { represent, type Representation } from "../http/representation.ts";
 import { DESCRIPTOR_LIMIT } from "../os/descriptors.ts";
 import { errorCode } from "../os/error-code.ts";
+import { type Device, deviceOf } from "./device.ts";
 import { FileChanged } from "./failure.ts";
 import { type Identity, identityOf, realPathOf, type Version } from "./identity.ts";
 import { Seen } from "./look.ts";
@@ -16,6 +17,7 @@ import { Seen } from "./look.ts";
 /** An open regular file. Whoever is given one releases it once. */
 export class OpenFile implements Disposable {
   readonly kind = "file";
+  readonly device: Device;
   readonly #seen: Seen;
   #uses = 1;
   #settled: Representation | undefined;
@@ -35,15 +37,11 @@ export class OpenFile implements Disposable {
     readonly name: string,
   ) {
     this.#seen = new Seen(descriptor, path);
+    this.device = deviceOf(this.#seen.facts.device);
   }
 
   get version(): Version {
     return this.#seen.facts;
-  }
-
-  /** The number of the device that it is on. */
-  get device(): bigint {
-    return this.#seen.facts.device;
   }
 
   /** Stands for this file and version until the next reboot, also when it is closed. */

@@ -39,9 +39,6 @@ const iovec = new Uint32Array(new ArrayBuffer(16));
 const iovecPlace = ptr(iovec);
 const probe = new Uint8Array(new ArrayBuffer(1));
 
-/** Devices whose file systems can't tell. */
-const untold = new Set<bigint>();
-
 /** Whether a window, as far as the probes tell, can be read without waiting for a disk. */
 export function isResident(file: OpenFile, { start, end }: Window): boolean {
   if (!canTell(file)) return true;
@@ -64,7 +61,7 @@ export function readAtOnce(file: OpenFile, bytes: Uint8Array, position: number):
 
 /** Whether this file's system can tell what is in memory. */
 function canTell(file: OpenFile): boolean {
-  return libc !== undefined && !untold.has(file.device);
+  return libc !== undefined && file.device.tells;
 }
 
 /**
@@ -116,7 +113,7 @@ export async function fill(file: OpenFile, bytes: Buffer, position: number): Pro
 function learn(file: OpenFile, position: number): void {
   if (!canTell(file)) return;
   const isRead = readSync(file.descriptor, probe, 0, 1, position) === 1;
-  if (isRead && !readNow(file, probe, position, RWF_NOWAIT)) untold.add(file.device);
+  if (isRead && !readNow(file, probe, position, RWF_NOWAIT)) file.device.tells = false;
 }
 
 /** False, too, where there is no such call. */

@@ -109,7 +109,7 @@ export function take({ content }: Plan, found: Found, method: string): Uint8Arra
   const length = window === undefined ? 0 : window.end - window.start;
   if (window !== undefined && length > 0 && length <= READ_AT_ONCE) {
     // Asking whether a small window is there and reading it are the same call.
-    const bytes = buffer.subarray(0, length);
+    const bytes = bufferOf(length);
     if (readAtOnce(found.file, bytes, window.start)) {
       found.confirm();
       return bytes;
@@ -233,10 +233,17 @@ function makeParts(
 
 /** Where small answers are read to. A response copies its bytes, so that the next one may use it. */
 const buffer = Buffer.allocUnsafe(READ_AT_ONCE);
+let latest = buffer;
+
+/** The same object for the same length: pieces are as long as each other. */
+function bufferOf(length: number): Buffer<ArrayBuffer> {
+  if (latest.length !== length) latest = buffer.subarray(0, length);
+  return latest;
+}
 
 /** Reads a small answer whole, so that it is one version or none. */
 function readContent(content: FileContent, length: number, file: OpenFile): Uint8Array {
-  const bytes = buffer.subarray(0, length);
+  const bytes = bufferOf(length);
   if (content.kind === "parts") readParts(content.multipart, file, bytes);
   else readFully(file, windowOf(content), bytes);
   checkUnchanged(file);

@@ -54,6 +54,7 @@ const NOTHING: Plan = { status: 0, fields: {}, content: { kind: "none" } };
 const NO_PROXIES: readonly Network[] = [];
 
 export class Transfer implements Approach {
+  readonly method: string;
   #fields: Fields | undefined;
   #peer: Peer | null | undefined;
   #client: string | undefined;
@@ -96,10 +97,8 @@ export class Transfer implements Approach {
     readonly began: number,
     /** The operator's proxies. */
     readonly trusted: readonly Network[] = NO_PROXIES,
-  ) {}
-
-  get method(): string {
-    return this.request.method;
+  ) {
+    this.method = request.method;
   }
 
   /**

@@ -68,8 +68,11 @@ export function evaluatePreconditions(
   }
   const since = readDate(fields.get("if-modified-since"), now);
   const unmodified = since !== undefined && isUnmodified(representation, since);
-  return unmodified ? { kind: "not-modified" } : { kind: "proceed" };
+  return unmodified ? { kind: "not-modified" } : PROCEED;
 }
+
+const PROCEED: Precondition = { kind: "proceed" };
+const HOLDS: RangeCondition = { kind: "holds" };
 
 function isUnmodified({ lastModified }: Representation, since: number): boolean {
   return lastModified !== undefined && lastModified <= since;
@@ -87,7 +90,7 @@ export function evaluateIfRange(
   now: number,
 ): RangeCondition {
   const value = fields.get("if-range");
-  if (value === null || value === "") return { kind: "holds" };
+  if (value === null || value === "") return HOLDS;
   const tag = ENTITY_TAG.exec(value)?.[0];
   if (tag === value) {
     const holds = isStrongMatch(value, representation.entityTag);

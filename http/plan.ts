@@ -202,13 +202,22 @@ export const NO_SUCH_HOST: Plan = refuse(400, "Host is not one host");
 
 export const NOT_FOUND: Plan = refuse(404, "There is no such file here");
 
+/** Made once for each representation. */
 function planWhole(representation: Representation, download: boolean): Plan {
-  return {
+  const made = download ? toSave : toShow;
+  const known = made.get(representation);
+  if (known !== undefined) return known;
+  const whole: Plan = {
     status: 200,
     fields: representationFields(representation, download),
     content: { kind: "whole", completeLength: representation.completeLength },
   };
+  made.set(representation, whole);
+  return whole;
 }
+
+const toShow = new WeakMap<Representation, Plan>();
+const toSave = new WeakMap<Representation, Plan>();
 
 function planRange(
   range: string,

@@ -73,24 +73,16 @@ export function validatorFields(representation: Representation): Readonly<Record
   return { ...tagged, "last-modified": formatHttpDate(lastModified) };
 }
 
-/** Those of a 200, and of a 206 but for its range, that is to be shown or, by `download`, saved. Built once a version. */
+/** Those of a 200, and of a 206 but for its range, that is to be shown or, by `download`, saved. */
 export function representationFields(
   representation: Representation,
   download = false,
 ): Readonly<Record<string, string>> {
-  const built = download ? toSave : toShow;
-  const known = built.get(representation);
-  if (known !== undefined) return known;
   const { mediaType, name } = representation;
-  const fields = {
+  return {
     ...validatorFields(representation),
     "content-type": mediaType,
     "content-disposition": download ? attachment(name) : "inline",
     ...fileConfinement(mediaType),
   };
-  built.set(representation, fields);
-  return fields;
 }
-
-const toShow = new WeakMap<Representation, Readonly<Record<string, string>>>();
-const toSave = new WeakMap<Representation, Readonly<Record<string, string>>>();

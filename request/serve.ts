@@ -207,7 +207,7 @@ function answerFile(site: Site, found: Found, transfer: Transfer): Response | Pr
   const document = swarm.metalinkInstead(held, asker, now);
   if (document !== undefined) return document.then((plan) => respond(plan, transfer));
   // 2. Facts about a file become a plan.
-  const circumstances = { now, boundary: () => crypto.randomUUID(), download };
+  const circumstances = { now, boundary: randomBoundary, download };
   const decided = plan(method, fields, file.representAt(now), circumstances);
   const waits = site.limits?.downloads.wait(transfer, decided, file.path);
   if (waits !== undefined) return whenAdmitted(site, waits, transfer);
@@ -217,6 +217,10 @@ function answerFile(site: Site, found: Found, transfer: Transfer): Response | Pr
   const request = { method, headers: fields };
   const described = swarm.addFields(decided, file, request, now, transfer.pass);
   return respondFromFile(described, bytes, file, transfer);
+}
+
+function randomBoundary(): string {
+  return crypto.randomUUID();
 }
 
 /** Answers, or refuses, when a client that has as much as it may have has waited. */

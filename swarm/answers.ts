@@ -79,8 +79,9 @@ export class SwarmAnswers {
    * nothing of the file yet, once the digests are known. Undefined: send the file.
    */
   metalinkInstead(found: Found, asking: ClientRequest, now: number): Promise<Plan> | undefined {
+    if (!this.#options.negotiate) return undefined;
     const { method, headers } = asking.request;
-    if (!this.#options.negotiate || !wantsMetalink(headers.get("accept"))) return undefined;
+    if (!wantsMetalink(headers.get("accept"))) return undefined;
     if (method !== "GET" && method !== "HEAD") return undefined;
     if (ABOUT_THE_FILE.some((name) => headers.get(name) !== null)) return undefined;
     found.look();
@@ -111,7 +112,9 @@ export class SwarmAnswers {
     const window = method === "GET" ? windowOf(content) : undefined;
     const digest = digests && contentDigest(digests, window, wanted);
     const signed = status === 200 && isLinked ? this.#signedLinkOf(file, now, pass) : undefined;
-    if (digest === undefined && pass === undefined) return { ...decided, fields: described };
+    if (digest === undefined && pass === undefined) {
+      return { status, fields: described, ...(own && { own }), content };
+    }
     const more = {
       ...own,
       ...(digest && { "content-digest": digest }),
