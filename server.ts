@@ -6,11 +6,8 @@
  */
 
 import { begunAnswers, type BegunTopics, RemoteBegun } from "./access/begun.ts";
-import { sign } from "./access/sign-command.ts";
-import { hash } from "./digests/hash-command.ts";
-import { isHasher, runHasher } from "./digests/hasher-main.ts";
+import { isHasher } from "./digests/hasher-role.ts";
 import { openRoot, type Root } from "./files/locate.ts";
-import { top } from "./live/top.ts";
 import { liveAnswers, type LiveTopics, RemoteLive } from "./live/topics.ts";
 import {
   type Held,
@@ -41,7 +38,10 @@ import { infoHashOf } from "./swarm/named-job.ts";
 
 /** Runs the program until a signal ends it. */
 async function main(args: readonly string[]): Promise<void> {
-  if (isHasher()) return await runHasher({ infoHashOf, log });
+  if (isHasher()) {
+    const { runHasher } = await import("./digests/hasher-main.ts");
+    return await runHasher({ infoHashOf, log });
+  }
   const handed = workerOptions();
   if (handed !== undefined) return startWorker(openRoot(handed.directory, handed), handed);
   const commandLine = parseCommandLine(args);
@@ -51,21 +51,26 @@ async function main(args: readonly string[]): Promise<void> {
     case "mistake":
       return fail(commandLine.reason);
     case "sign":
-      return signUrl(commandLine.args);
-    case "hash":
+      return await signUrl(commandLine.args);
+    case "hash": {
+      const { hash } = await import("./digests/hash-command.ts");
       return await hash(commandLine.options, { infoHashOf, log, print });
-    case "top":
+    }
+    case "top": {
+      const { top } = await import("./live/top.ts");
       return await top(commandLine.url).catch((error: unknown) => {
         log(error instanceof Error ? error.message : String(error));
         process.exit(1);
       });
+    }
     case "serve":
       return start(commandLine, () => parseCommandLine(args));
   }
 }
 
 /** `rangesrv sign`. */
-function signUrl(args: readonly string[]): void {
+async function signUrl(args: readonly string[]): Promise<void> {
+  const { sign } = await import("./access/sign-command.ts");
   const { text, warnings } = sign(args, Date.now());
   for (const warning of warnings) log(warning);
   if (text !== "") printAnswer(text);

@@ -10,7 +10,6 @@
  * HMAC is over a JSON array of typed fields, so that no byte of one can move to the next.
  */
 
-import { timingSafeEqual } from "node:crypto";
 import { formatAddress, parseAddress } from "../http/address.ts";
 import type { SignedWindow, Terms } from "../http/pass.ts";
 import { parseTarget } from "../http/target.ts";
@@ -144,7 +143,9 @@ function isGenuine(keys: Keys, sent: SentLink, subject: string, client: string):
   const terms = { expires, client: sent.isForClient ? client : undefined, window };
   const mac = Buffer.from(sent.mac, "latin1");
   return keys
-    .map((key) => timingSafeEqual(Buffer.from(macOf(key, scope, subject, terms), "latin1"), mac))
+    .map((key) =>
+      crypto.timingSafeEqual(Buffer.from(macOf(key, scope, subject, terms), "latin1"), mac),
+    )
     .includes(true);
 }
 

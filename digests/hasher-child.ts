@@ -6,7 +6,6 @@
 
 import { thisProgram } from "../os/child-process.ts";
 import { Asker, NoAnswer, type ToAnswerer, type ToAsker } from "../os/line.ts";
-import { hasherEnvironment } from "./hasher-main.ts";
 import type {
   Answer,
   BytesRead,
@@ -16,6 +15,7 @@ import type {
   HashRequest,
   Tree,
 } from "./hasher-questions.ts";
+import { hasherEnvironment } from "./hasher-role.ts";
 import type { Digested, Job, Place } from "./job.ts";
 
 /** Milliseconds without a question after which the process is ended. */

@@ -6,30 +6,17 @@
 
 import { setPriority } from "node:os";
 import { openRoot } from "../files/locate.ts";
-import { environmentFor, startedAs } from "../os/child-process.ts";
 import { errorCode } from "../os/error-code.ts";
 import { type AnswerContext, Answerer, type ToAnswerer, type ToAsker } from "../os/line.ts";
 import { crawl, type InfoHashOf } from "./crawl.ts";
 import type { Answer, BytesRead, HasherTopics, Tree } from "./hasher-questions.ts";
+import { hasherDirectory } from "./hasher-role.ts";
 import type { Job } from "./job.ts";
 import { HashQueue } from "./queue.ts";
 import { DigestStore } from "./store.ts";
 
-/** Set in the hasher's environment: the state directory; empty when there is none. */
-const HASHER = "RANGESRV_HASHER";
-
 /** Niceness: serving processes go first. */
 const NICE = 10;
-
-/** Whether this process is a hasher. */
-export function isHasher(): boolean {
-  return startedAs(HASHER) !== undefined;
-}
-
-/** The environment that a hasher is started with. */
-export function hasherEnvironment(directory: string | undefined): Record<string, string> {
-  return environmentFor(HASHER, directory ?? "");
-}
 
 /** Answers until its parent closes the channel or is gone; then it ends the process. */
 export async function runHasher(options: {
@@ -40,7 +27,7 @@ export async function runHasher(options: {
   // Ctrl-C goes to the whole process group. The parent may still need digests while it drains.
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => {});
   const { infoHashOf, log } = options;
-  const store = new DigestStore({ log, directory: process.env[HASHER] || undefined });
+  const store = new DigestStore({ log, directory: hasherDirectory() });
   const queue = new HashQueue({ store, counted: tellBytesRead });
   const answerer = new Answerer<HasherTopics>(
     {

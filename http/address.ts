@@ -40,9 +40,7 @@ export function isIPv4(address: Address): boolean {
 }
 
 /** Whether `address` means the machine of its reader. */
-export function isLoopback(address: Address): boolean {
-  return LOOPBACK.some((network) => isWithin(network.address, network.bits, address));
-}
+export const isLoopback = isInAny("127.0.0.0/8", "::1");
 
 /** The addresses whose first bits are the same. */
 export interface Network {
@@ -60,6 +58,21 @@ export function parseNetwork(text: string): Network | undefined {
   if (length === undefined) return { address, bits: 128 };
   const bits = /^\d{1,3}$/.test(length) ? Number(length) + own : Infinity;
   return bits > 128 ? undefined : { address, bits };
+}
+
+/** Returns whether an address is in one of these networks. They are read for the first question. */
+export function isInAny(...texts: readonly string[]): (address: Address) => boolean {
+  let networks: readonly Network[] | undefined;
+  return (address) => {
+    networks ??= texts.map(knownNetwork);
+    return networks.some(({ address: base, bits }) => isWithin(base, bits, address));
+  };
+}
+
+function knownNetwork(text: string): Network {
+  const network = parseNetwork(text);
+  if (network === undefined) throw new Error(`no network: ${text}`);
+  return network;
 }
 
 /** Whether the first `bits` of both are the same. */
@@ -105,4 +118,3 @@ function parseGroups(text: string, atEnd: boolean): number[] | undefined {
 
 /** ::ffff:0.0.0.0 */
 const MAPPED_PREFIX: Address = new Uint8Array(16).fill(0xff, MAPPED - 2, MAPPED);
-const LOOPBACK = ["127.0.0.0/8", "::1"].flatMap((text) => parseNetwork(text) ?? []);

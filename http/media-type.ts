@@ -112,17 +112,20 @@ const TYPES: readonly (readonly [mediaType: string, extensions: string])[] = [
   ["font/otf", "otf"],
 ];
 
-const BY_EXTENSION = new Map(
-  TYPES.flatMap(([type, extensions]) =>
-    extensions
-      .split(" ")
-      .map((extension) => [extension, type.startsWith("text/") ? `${type}; charset=utf-8` : type]),
-  ) as [string, string][],
-);
+/** Filled by the first question, not when the program starts. */
+const byExtension = new Map<string, string>();
 
 /** The media type of a file by its name; `application/octet-stream` when the extension says nothing. */
 export function mediaTypeOf(name: string): string {
+  if (byExtension.size === 0) fill();
   const dot = name.lastIndexOf(".");
   const extension = dot === -1 ? "" : name.slice(dot + 1).toLowerCase();
-  return BY_EXTENSION.get(extension) ?? "application/octet-stream";
+  return byExtension.get(extension) ?? "application/octet-stream";
+}
+
+function fill(): void {
+  for (const [type, extensions] of TYPES) {
+    const said = type.startsWith("text/") ? `${type}; charset=utf-8` : type;
+    for (const extension of extensions.split(" ")) byExtension.set(extension, said);
+  }
 }

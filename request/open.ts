@@ -28,7 +28,7 @@ import type { LastCalls } from "../service/worker.ts";
 import { SwarmAnswers } from "../swarm/answers.ts";
 import { documentOf, documentsOfFile, documentsOfFolder } from "../swarm/documents/document.ts";
 import { Origin, type SwarmDesk } from "../swarm/origin.ts";
-import { ASSET_ROUTES } from "../web/assets.ts";
+import { assetRoutes } from "../web/assets.ts";
 import { planLivePage } from "../web/live-page.ts";
 import { explainFailure, serve, type Site } from "./serve.ts";
 
@@ -135,15 +135,14 @@ export function open(
   // Behind a proxy, everybody's requests come from this machine.
   const maySeeAddresses = (asked: Transfer) =>
     asked.pass?.hasCredentials === true || (url === undefined && isOnThisMachine(asked));
-  const live = liveRoutes({
-    ...{ desk: show(reporter), isLeaving, maySeeAddresses },
-    page: (json) => planLivePage(prefix, json),
-  });
+  const shown = { desk: show(reporter), isLeaving, maySeeAddresses };
+  const live = () => liveRoutes({ ...shown, page: (json) => planLivePage(prefix, json) });
+  const health = () => healthRoutes(leaving);
   const site: Site = {
     ...{ root, prefix, swarm, gate, log, transfers },
     inFlight: new InFlight(() => port, log, transfers),
     pages: { root, prefix, url, documentsOf: documentsOfFile, documentsOfFolder },
-    routes: new Routes(ASSET_ROUTES, healthRoutes(leaving), metrics?.routes ?? {}, live),
+    routes: new Routes(assetRoutes, health, () => metrics?.routes ?? {}, live),
     lastCalls: leaving,
     mostAnswers: options.http2 ? mostConnections(options.maxConnections) : undefined,
     limits: limitClients(options, take, transfers, () => port),

@@ -14,35 +14,39 @@ interface Flag {
 }
 
 /** Every flag, and the negation of each that takes no value. */
-const FLAGS: readonly Flag[] = [
-  ...ROWS.filter(([, row]) => row.argument === undefined).flatMap(([, row]) => {
-    const { name, placeholder, about, standard, choices = [], many: again = false } = row;
-    const flag = { name, placeholder, about, choices, again };
-    if (placeholder !== undefined) return [flag];
-    const [on, off] = standard[0] === "true" ? ["the default", about] : [about, "the default"];
-    return [
-      { ...flag, about: on },
-      { ...flag, name: `no-${name}`, about: off },
-    ];
-  }),
-  ...REQUESTS.map((request) => ({ choices: [], again: false, ...request })),
-];
+function allFlags(): readonly Flag[] {
+  return [
+    ...ROWS.filter(([, row]) => row.argument === undefined).flatMap(([, row]) => {
+      const { name, placeholder, about, standard, choices = [], many: again = false } = row;
+      const flag = { name, placeholder, about, choices, again };
+      if (placeholder !== undefined) return [flag];
+      const [on, off] = standard[0] === "true" ? ["the default", about] : [about, "the default"];
+      return [
+        { ...flag, about: on },
+        { ...flag, name: `no-${name}`, about: off },
+      ];
+    }),
+    ...REQUESTS.map((request) => ({ choices: [], again: false, ...request })),
+  ];
+}
 
-const COMMAND_NAMES = COMMANDS.map(({ name }) => name);
+const SHELLS: Readonly<Record<string, (flags: readonly Flag[]) => string>> = { bash, zsh, fish };
 
-const SHELLS: Readonly<Record<string, () => string>> = { bash, zsh, fish };
+function commandNames(): string {
+  return COMMANDS.map(({ name }) => name).join(" ");
+}
 
 /** Throws a {@link Mistake} for another shell. */
 export function completionsFor(shell: string): string {
   const completions = Object.hasOwn(SHELLS, shell) ? SHELLS[shell] : undefined;
-  if (completions !== undefined) return completions();
+  if (completions !== undefined) return completions(allFlags());
   throw new Mistake(`Cannot use completions "${shell}": not bash, zsh or fish`);
 }
 
 /** Flags whose values are the same kind are one case. */
-function bash(): string {
-  const names = (flags: readonly Flag[]) => flags.map(({ name }) => `--${name}`);
-  const valued = FLAGS.filter(({ placeholder }) => placeholder !== undefined);
+function bash(flags: readonly Flag[]): string {
+  const names = (some: readonly Flag[]) => some.map(({ name }) => `--${name}`);
+  const valued = flags.filter(({ placeholder }) => placeholder !== undefined);
   const free = valued.filter((flag) => flag.choices.length === 0 && kindOf(flag) === undefined);
   const named = (kind: string) => names(valued.filter((flag) => kindOf(flag) === kind)).join("|");
   const choices = valued
@@ -68,21 +72,21 @@ ${choices.join("\n")}
     ${names(free).join("|")}) return ;;
   esac
   if [[ $current == -* ]]; then
-    COMPREPLY=($(compgen -W "${names(FLAGS).join(" ")}" -- "$current"))
+    COMPREPLY=($(compgen -W "${names(flags).join(" ")}" -- "$current"))
     return
   fi
   compopt -o filenames
   mapfile -t COMPREPLY < <(compgen -d -- "$current")
   if ((COMP_CWORD == 1)); then
-    COMPREPLY+=($(compgen -W "${COMMAND_NAMES.join(" ")}" -- "$current"))
+    COMPREPLY+=($(compgen -W "${commandNames()}" -- "$current"))
   fi
 }
 complete -F _rangesrv rangesrv
 `;
 }
 
-function zsh(): string {
-  const flags = FLAGS.map((flag) => {
+function zsh(flags: readonly Flag[]): string {
+  const lines = flags.map((flag) => {
     const { name, about, placeholder, again } = flag;
     const value = placeholder === undefined ? "" : `:${placeholder}:${zshValues(flag)}`;
     const explained = `[${about.replaceAll(/[[\]\\]/g, "\\$&")}]`;
@@ -91,11 +95,11 @@ function zsh(): string {
   });
   return `#compdef rangesrv
 _rangesrv_directory() {
-  _alternative 'commands:command:(${COMMAND_NAMES.join(" ")})' 'directories:directory:_files -/'
+  _alternative 'commands:command:(${commandNames()})' 'directories:directory:_files -/'
 }
 _rangesrv() {
   _arguments -S \\
-${flags.join("\n")}
+${lines.join("\n")}
     '*:DIR:_rangesrv_directory'
 }
 if [[ $funcstack[1] == _rangesrv ]]; then
@@ -113,12 +117,12 @@ function zshValues(flag: Flag): string {
   return kind === "file" ? "_files" : "_files -/";
 }
 
-function fish(): string {
+function fish(flags: readonly Flag[]): string {
   const line = (rest: string) => `complete -c rangesrv ${rest}\n`;
   const commands = COMMANDS.map(({ name, about }) =>
     line(`-n __fish_use_subcommand -a ${name} -d ${quoted(about)}`),
   );
-  const flags = FLAGS.map((flag) =>
+  const own = flags.map((flag) =>
     line(`-l ${flag.name} ${fishValues(flag)}-d ${quoted(flag.about)}`),
   );
   const directories = "-a '(__fish_complete_directories (commandline -ct))'";
@@ -127,7 +131,7 @@ function fish(): string {
     line("-f"),
     line(directories),
     ...commands,
-    ...flags,
+    ...own,
   ].join("");
 }
 

@@ -118,7 +118,7 @@ function combinedFormatter(): Formatter {
       (name ? namedHead(client, name, clock.at(now)) : heads.get(client, clock.at(now))) +
       (METHODS.has(method) ? method : quotable(method, LONGEST.method)) +
       targets.get(url) +
-      (STATUSES[status] ?? `${status} `) +
+      (STATUSES[status] ??= inOnePiece(`${status} `)) +
       (acknowledged ?? "-") +
       senders.get(fields.get("referer") ?? "", fields.get("user-agent") ?? "") +
       (range === null ? '"-" ' : `"${quotable(range, LONGEST.range)}" `) +
@@ -129,13 +129,16 @@ function combinedFormatter(): Formatter {
 }
 
 const METHODS = new Set(["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE"]);
-const STATUSES = Array.from({ length: 600 }, (_, status) => inOnePiece(`${status} `));
-const THOUSANDTHS = Array.from({ length: 1000 }, (_, n) => String(n).padStart(3, "0"));
-/** The end of a line about what was complete after so many milliseconds. */
-const SOON = THOUSANDTHS.map((thousandth) => inOnePiece(` 0.${thousandth} complete\n`));
+/** By number, each made for the first line that has it: a status, three digits, and the end of a line about what was complete after so many milliseconds. */
+const STATUSES: string[] = [];
+const THOUSANDTHS: string[] = [];
+const SOON: string[] = [];
 
 function combinedEnd({ duration, outcome }: Logged): string {
-  if (outcome === "complete" && duration < 999) return SOON[Math.round(duration)] ?? "";
+  if (outcome === "complete" && duration < 999) {
+    const thousandths = Math.round(duration);
+    return (SOON[thousandths] ??= inOnePiece(` 0.${threeDigits(thousandths)} complete\n`));
+  }
   return ` ${seconds(duration)} ${outcome === "timed out" ? "timed-out" : outcome}\n`;
 }
 
@@ -159,7 +162,7 @@ function jsonFormatter(process: number | undefined): Formatter {
     const { pass, throttled } = logged;
     return (
       clock.at(now) +
-      THOUSANDTHS[now % 1000] +
+      threeDigits(now % 1000) +
       clients.get(client, method) +
       targets.get(url) +
       (range === null ? "" : `,"range":${jsonText(range, LONGEST.range)}`) +
@@ -178,7 +181,11 @@ function jsonFormatter(process: number | undefined): Formatter {
 /** Milliseconds as seconds with three digits. */
 function seconds(milliseconds: number): string {
   const whole = Math.max(0, Math.round(milliseconds));
-  return `${Math.floor(whole / 1000)}.${THOUSANDTHS[whole % 1000]}`;
+  return `${Math.floor(whole / 1000)}.${threeDigits(whole % 1000)}`;
+}
+
+function threeDigits(number: number): string {
+  return (THOUSANDTHS[number] ??= String(number).padStart(3, "0"));
 }
 
 /** The text of a second, made once. */

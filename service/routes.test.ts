@@ -3,7 +3,7 @@ import type { Transfer } from "../files/transfer.ts";
 import { answerRoute, healthRoutes, Routes } from "./routes.ts";
 
 const leaving = { called: false, draining: false };
-const routes = new Routes(healthRoutes(leaving));
+const routes = new Routes(() => healthRoutes(leaving));
 
 test.each<[string, string, boolean]>([
   ["a URL", "http://host/-/healthy", true],

@@ -19,17 +19,19 @@ export type RouteTable = Readonly<Record<string, Route>>;
 const SERVICE = "/-/";
 
 export class Routes {
-  readonly #byPath: ReadonlyMap<string, Route>;
+  readonly #tables: readonly (() => RouteTable)[];
+  #byPath: ReadonlyMap<string, Route> | undefined;
 
-  /** Later tables have precedence. */
-  constructor(...tables: readonly RouteTable[]) {
-    this.#byPath = new Map(tables.flatMap((table) => Object.entries(table)));
+  /** Later tables have precedence. They are made for the first URL of the service. */
+  constructor(...tables: readonly (() => RouteTable)[]) {
+    this.#tables = tables;
   }
 
   /** What answers at this URL, whatever its query; undefined: it isn't the service's. */
   find(url: string): Route | undefined {
     if (!url.includes(SERVICE)) return undefined;
     const [path = ""] = targetOf(url).split("?", 1);
+    this.#byPath ??= new Map(this.#tables.flatMap((table) => Object.entries(table())));
     return this.#byPath.get(path);
   }
 }

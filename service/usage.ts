@@ -17,7 +17,7 @@ export function usage(): string {
   const requests = REQUESTS.map(({ name, placeholder, about }) =>
     line(placeholder === undefined ? `--${name}` : `--${name} ${placeholder}`, about),
   );
-  return [HEAD, ...groups, `Other\n${requests.join("")}`, FOOT].join("\n");
+  return [head(), ...groups, `Other\n${requests.join("")}`, FOOT].join("\n");
 }
 
 function describe(row: Row<unknown>): string {
@@ -56,11 +56,13 @@ function line(flag: string, about: string): string {
   return [...lines, current].map((text) => `${text.trimEnd()}\n`).join("");
 }
 
-const HEAD = `rangesrv serves every file below a directory, whole or by byte range.
+function head(): string {
+  return `rangesrv serves every file below a directory, whole or by byte range.
 
 Usage: rangesrv [options] DIR
 ${COMMANDS.map(({ name, rest, about }) => `       rangesrv ${name} ${rest}`.padEnd(39) + about).join("\n")}
 `;
+}
 
 const FOOT = `A flag wins over a variable (RANGESRV_MAX_CONNECTIONS=100), a variable over the
 file of --config (max-connections = 100), the file over the default. DIR may be

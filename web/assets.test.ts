@@ -1,14 +1,14 @@
 /** Style and script: found at their own URL alone, compressed for those who can read that. */
 
 import { expect, test } from "bun:test";
-import { ASSET_ROUTES, planAsset, SCRIPT, STYLE } from "./assets.ts";
+import { assetRoutes, planAsset, SCRIPT, STYLE } from "./assets.ts";
 
 function fields(values: Record<string, string> = {}) {
   return { get: (name: string) => values[name] ?? null };
 }
 
 test("Each has a URL that names its content", () => {
-  expect(Object.keys(ASSET_ROUTES).map((path) => path.replace(/[0-9a-f]{12}/, "HASH"))).toEqual([
+  expect(Object.keys(assetRoutes()).map((path) => path.replace(/[0-9a-f]{12}/, "HASH"))).toEqual([
     "/-/page.HASH.css",
     "/-/page.HASH.js",
     "/-/live.HASH.js",

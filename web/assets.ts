@@ -9,31 +9,50 @@ import liveScript from "./live.js" with { type: "text" };
 import script from "./page.js" with { type: "text" };
 import style from "./style.css" with { type: "text" };
 
-export interface Asset {
-  /** Of its URL. */
-  readonly path: string;
-  readonly mediaType: string;
-  readonly bytes: Uint8Array<ArrayBuffer>;
+/** Its URL and its bytes are made when they are first asked for. */
+export class Asset {
+  #path: string | undefined;
+  #bytes: Uint8Array<ArrayBuffer> | undefined;
+  #compressed: Uint8Array<ArrayBuffer> | undefined;
+
+  constructor(
+    readonly name: string,
+    readonly extension: string,
+    readonly mediaType: string,
+    readonly text: string,
+  ) {}
+
+  /** Of its URL: `/-/NAME.HASH.EXTENSION`. */
+  get path(): string {
+    return (this.#path ??= `/-/${this.name}.${hashOf(this.text)}.${this.extension}`);
+  }
+
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return (this.#bytes ??= new TextEncoder().encode(this.text));
+  }
+
+  get compressed(): Uint8Array<ArrayBuffer> {
+    return (this.#compressed ??= Bun.gzipSync(this.bytes, { level: 9 }));
+  }
 }
 
-export const STYLE = asset("page", "css", "text/css; charset=utf-8", style);
-export const SCRIPT = asset("page", "js", "text/javascript; charset=utf-8", script);
-export const LIVE_SCRIPT = asset("live", "js", "text/javascript; charset=utf-8", liveScript);
-
-/** `/-/NAME.HASH.EXTENSION` */
-export function asset(name: string, extension: string, mediaType: string, text: string): Asset {
-  const hash = new Bun.CryptoHasher("sha256").update(text).digest("hex").slice(0, 12);
-  const bytes = new TextEncoder().encode(text);
-  return { path: `/-/${name}.${hash}.${extension}`, mediaType, bytes };
+function hashOf(text: string): string {
+  return new Bun.CryptoHasher("sha256").update(text).digest("hex").slice(0, 12);
 }
+
+export const STYLE = new Asset("page", "css", "text/css; charset=utf-8", style);
+export const SCRIPT = new Asset("page", "js", "text/javascript; charset=utf-8", script);
+export const LIVE_SCRIPT = new Asset("live", "js", "text/javascript; charset=utf-8", liveScript);
 
 /** What answers at the URLs of assets. */
-export const ASSET_ROUTES = Object.fromEntries(
-  [STYLE, SCRIPT, LIVE_SCRIPT].map((one) => [
-    one.path,
-    (asked: { readonly fields: Fields }) => planAsset(one, asked.fields),
-  ]),
-);
+export function assetRoutes() {
+  return Object.fromEntries(
+    [STYLE, SCRIPT, LIVE_SCRIPT].map((one) => [
+      one.path,
+      (asked: { readonly fields: Fields }) => planAsset(one, asked.fields),
+    ]),
+  );
+}
 
 export function planAsset(one: Asset, fields: Fields): Plan {
   const coded = acceptsGzip(fields.get("accept-encoding"));
@@ -45,7 +64,7 @@ export function planAsset(one: Asset, fields: Fields): Plan {
       vary: "Accept-Encoding",
       ...(coded ? { "content-encoding": "gzip" } : {}),
     },
-    content: { kind: "bytes", bytes: coded ? gzipped(one) : one.bytes },
+    content: { kind: "bytes", bytes: coded ? one.compressed : one.bytes },
   };
 }
 
@@ -54,13 +73,4 @@ function acceptsGzip(accepted: string | null): boolean {
   return /(?:^|,)\s*(?:x-)?gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[\d.]+\s*)?(?:,|$)/i.test(
     accepted ?? "",
   );
-}
-
-const compressed = new WeakMap<Asset, Uint8Array<ArrayBuffer>>();
-
-/** Made when it is first asked for. */
-function gzipped(one: Asset): Uint8Array<ArrayBuffer> {
-  const known = compressed.get(one) ?? Bun.gzipSync(one.bytes, { level: 9 });
-  compressed.set(one, known);
-  return known;
 }

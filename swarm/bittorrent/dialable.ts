@@ -5,7 +5,7 @@
  * judged by that one.
  */
 
-import { type Network, parseNetwork } from "../../http/address.ts";
+import { isInAny } from "../../http/address.ts";
 import { type Address, isWithin } from "./address.ts";
 
 /** The addresses of this server. */
@@ -29,56 +29,44 @@ export function isDialable(
 ): boolean {
   if (port < FIRST_USER_PORT || port > LAST_PORT) return false;
   const reached = embedded(address);
-  if (isOneOf(NOBODY, reached)) return false;
-  const isOurs = isOneOf(NEAR, reached) || own.some((other) => equals(other, reached));
+  if (isNobody(reached)) return false;
+  const isOurs = isNear(reached) || own.some((other) => equals(other, reached));
   // An operator who binds the server to such an address wants peers on this machine.
   if (isOurs) return !proxied && bound !== undefined && equals(bound, address);
   // This may be the address of the proxy, not of its client.
-  return !(announced && proxied && isOneOf(PRIVATE, reached));
+  return !(announced && proxied && isPrivate(reached));
 }
 
 /** RFC 6335 §6: only privileged programs listen at ports below. */
 const FIRST_USER_PORT = 1024;
 const LAST_PORT = 65_535;
 
-function network(text: string): Network {
-  const read = parseNetwork(text);
-  if (read === undefined) throw new Error(`no network: ${text}`);
-  return read;
-}
-
 /** Unspecified, multicast, reserved and broadcast; and local NAT64, which may embed any address. */
-const NOBODY = [
-  "0.0.0.0/8",
-  "224.0.0.0/4",
-  "240.0.0.0/4",
-  "::/128",
-  "ff00::/8",
-  "64:ff9b:1::/48",
-].map(network);
+const isNobody = isInAny(
+  ...["0.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4", "::/128", "ff00::/8", "64:ff9b:1::/48"],
+);
 /** This machine and its links. */
-const NEAR = ["127.0.0.0/8", "169.254.0.0/16", "::1/128", "fe80::/10"].map(network);
+const isNear = isInAny("127.0.0.0/8", "169.254.0.0/16", "::1/128", "fe80::/10");
 /** RFC 1918, RFC 6598, RFC 4193, and the site-local addresses before it. */
-const PRIVATE = [
+const isPrivate = isInAny(
   ...["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"],
   ...["fc00::/7", "fec0::/10"],
-].map(network);
+);
 
 /** Networks whose addresses carry an IPv4 address, the offset of its bytes, and what they are XORed with. */
-const CARRIERS: readonly { within: Network; at: number; xor: number }[] = [
+const CARRIERS = [
   // IPv4-compatible and IPv4-translated
-  { within: network("::/96"), at: 12, xor: 0 },
-  { within: network("::ffff:0:0:0/96"), at: 12, xor: 0 },
+  { carries: isInAny("::/96", "::ffff:0:0:0/96"), at: 12, xor: 0 },
   // NAT64, 6to4, Teredo
-  { within: network("64:ff9b::/96"), at: 12, xor: 0 },
-  { within: network("2002::/16"), at: 2, xor: 0 },
-  { within: network("2001::/32"), at: 12, xor: 0xff },
+  { carries: isInAny("64:ff9b::/96"), at: 12, xor: 0 },
+  { carries: isInAny("2002::/16"), at: 2, xor: 0 },
+  { carries: isInAny("2001::/32"), at: 12, xor: 0xff },
 ];
 
 /** The IPv4 address that an address embeds, or the address itself. */
 function embedded(address: Address): Address {
-  if (isOneOf(PLAIN, address)) return address;
-  const carrier = CARRIERS.find(({ within }) => isOneOf([within], address));
+  if (isPlain(address)) return address;
+  const carrier = CARRIERS.find(({ carries }) => carries(address));
   if (carrier === undefined) return address;
   const carried = new Uint8Array(16);
   carried.fill(0xff, 10, 12);
@@ -87,11 +75,7 @@ function embedded(address: Address): Address {
 }
 
 /** In the network of a carrier, but embedding none. */
-const PLAIN = ["::/128", "::1/128"].map(network);
-
-function isOneOf(networks: readonly Network[], address: Address): boolean {
-  return networks.some(({ address: base, bits }) => isWithin(base, bits, address));
-}
+const isPlain = isInAny("::/128", "::1/128");
 
 function equals(one: Address, other: Address): boolean {
   return isWithin(one, 128, other);
