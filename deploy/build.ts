@@ -35,16 +35,19 @@ const HOME = join(import.meta.dir, "..");
 
 /** Compiles the program to `outfile`; without a target, for this machine. */
 export async function build(outfile: string, target?: (typeof TARGETS)[number]): Promise<void> {
-  await Bun.build({
+  const { outputs } = await Bun.build({
     entrypoints: [join(HOME, "server.ts")],
     compile: { ...CLOSED, outfile, ...(target === undefined ? {} : { target }) },
     minify: true,
     sourcemap: "linked",
     bytecode: true,
+    // What is imported on demand is decoded on demand, too; all of it is in the executable.
+    format: "esm",
+    splitting: true,
     define: { RANGESRV_COMMIT: JSON.stringify(commit()) },
   });
-  // The executable has it inside, too.
-  rmSync(`${outfile.replace(/\.exe$/, "")}.map`, { force: true });
+  // The executable has them inside, too.
+  for (const { kind, path } of outputs) if (kind === "sourcemap") rmSync(path, { force: true });
 }
 
 /** The short hash of what is built, with a plus sign when the tree differs from it. */
