@@ -8,6 +8,7 @@
  * which is never given twice, and every function compares it before it uses the descriptor.
  */
 
+import { ptr } from "bun:ffi";
 import { listDescriptors } from "./descriptors.ts";
 import { openLibc } from "./libc.ts";
 import { farPort, isConnectedTo, peerAt } from "./peer.ts";
@@ -108,7 +109,7 @@ export function progressOf(connection: Connection): Progress | undefined {
   return {
     acknowledged: readLong(BYTES_ACKED),
     sending: info[UNACKED] !== 0 || info[NOTSENT_BYTES] !== 0,
-    idle: Math.min(...SINCE.map((place) => info[place] ?? 0)),
+    idle: Math.min(info[LAST_DATA_SENT] ?? 0, info[LAST_DATA_RECEIVED] ?? 0),
     sinceAcknowledged: info[LAST_ACK_RECEIVED] ?? 0,
     withoutRoom: readLong(RWND_LIMITED),
     waiting: info[NOTSENT_BYTES] ?? 0,
@@ -127,7 +128,8 @@ export function bytesWritten(connection: Connection): number | undefined {
 /** Bytes from the other end that this process has read. Undefined when the connection is gone. */
 export function bytesRead(connection: Connection): number | undefined {
   const { descriptor } = connection;
-  if (!isStill(connection) || libc?.ioctl(descriptor, FIONREAD, unread) !== 0) return undefined;
+  if (!isStill(connection) || libc?.ioctl(descriptor, FIONREAD, unreadPlace) !== 0)
+    return undefined;
   return askInfo(descriptor) ? readLong(BYTES_RECEIVED) - (unread[0] ?? 0) : undefined;
 }
 
@@ -151,12 +153,13 @@ export function dismissConnection(connection: Connection, bytes: Uint8Array): vo
   libc?.shutdown(descriptor, SHUT_RDWR);
 }
 
-/** struct tcp_info, by words of four bytes. */
-const info = new Uint32Array(64);
+/** struct tcp_info, by words of four bytes. What the kernel fills isn't moved while it is kept. */
+const info = new Uint32Array(new ArrayBuffer(256));
 const SND_MSS = 16 / 4;
 const UNACKED = 24 / 4;
-/** Milliseconds since data was last sent and last received. */
-const SINCE = [44, 52].map((offset) => offset / 4);
+/** Milliseconds since then. */
+const LAST_DATA_SENT = 44 / 4;
+const LAST_DATA_RECEIVED = 52 / 4;
 const LAST_ACK_RECEIVED = 56 / 4;
 const BYTES_ACKED = 120 / 4;
 const BYTES_RECEIVED = 128 / 4;
@@ -168,16 +171,20 @@ const RWND_LIMITED = 176 / 4;
 
 function askInfo(descriptor: number): boolean {
   length[0] = info.byteLength;
-  return libc?.getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, info, length) === 0;
+  return libc?.getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, infoPlace, lengthPlace) === 0;
 }
 
 function readLong(place: number): number {
   return (info[place] ?? 0) + (info[place + 1] ?? 0) * 2 ** 32;
 }
 
-const length = new Uint32Array(1);
-const cookie = new BigUint64Array(1);
-const unread = new Int32Array(1);
+const length = new Uint32Array(new ArrayBuffer(4));
+const cookie = new BigUint64Array(new ArrayBuffer(8));
+const unread = new Int32Array(new ArrayBuffer(4));
+const infoPlace = ptr(info);
+const lengthPlace = ptr(length);
+const cookiePlace = ptr(cookie);
+const unreadPlace = ptr(unread);
 
 /** Calls `visit` with each descriptor. False when they can't be listed. */
 function eachDescriptor(visit: (descriptor: number) => void): boolean {
@@ -199,6 +206,6 @@ export function isStill({ descriptor, cookie }: Connection): boolean {
 
 function cookieOf(descriptor: number): bigint | undefined {
   length[0] = cookie.byteLength;
-  const told = libc?.getsockopt(descriptor, SOL_SOCKET, SO_COOKIE, cookie, length) === 0;
+  const told = libc?.getsockopt(descriptor, SOL_SOCKET, SO_COOKIE, cookiePlace, lengthPlace) === 0;
   return told ? cookie[0] : undefined;
 }

@@ -24,8 +24,9 @@ const length = new Uint32Array(1);
 
 /** One spelling for a peer, whichever way its address was written. */
 export function peerKey({ address, port }: Peer): string {
+  if (!address.includes(":")) return `${address}:${port}`;
   // An IPv6 socket sees IPv4 clients at mapped addresses.
-  const dotted = /^(?:::ffff:)?(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  const dotted = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (dotted !== undefined) return `${dotted}:${port}`;
   const [unscoped] = address.split("%");
   return `${new URL(`http://[${unscoped}]`).hostname}:${port}`;
