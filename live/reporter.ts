@@ -63,7 +63,8 @@ const LONGEST_RANGE = 64;
 export class Reporter {
   readonly #running: Iterable<StreamedTransfer> & { readonly size: number };
   readonly #ids = new WeakMap<StreamedTransfer, string>();
-  readonly #ended: (Download & { readonly at: number })[] = [];
+  /** Described when somebody looks. */
+  readonly #ended: { readonly transfer: StreamedTransfer; readonly at: number }[] = [];
   readonly #sampler: Sampler;
   #lastId = 0;
   /** Bytes of those that ended. */
@@ -84,8 +85,7 @@ export class Reporter {
 
   ended(transfer: StreamedTransfer): void {
     this.#sent += transfer.acknowledged ?? 0;
-    const at = Date.now();
-    this.#ended.unshift({ ...this.#describe(transfer, at), at });
+    this.#ended.unshift({ transfer, at: Date.now() });
     if (this.#ended.length > MOST_ENDED) this.#ended.pop();
   }
 
@@ -102,7 +102,7 @@ export class Reporter {
     return {
       running: this.#running.size,
       transfers,
-      ended: this.#ended,
+      ended: this.#ended.map(({ transfer, at }) => ({ ...this.#describe(transfer, at), at })),
       sent: this.#total(),
       throughput: all.slice(first === -1 ? KEPT_SECONDS : first),
       second,
