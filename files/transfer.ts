@@ -109,6 +109,16 @@ export class Transfer implements Approach {
     return this.server.requestIP(this.request) !== null;
   }
 
+  /**
+   * Asks for what the runtime tells only until the answer is sent, and keeps what it has told:
+   * for those who read the record later.
+   */
+  remember(): void {
+    this.#client ??= clientOf(this);
+    this.#fields ??= new TakenFields(this.request.headers);
+    void this.request.url;
+  }
+
   /** The fields of the request. */
   get fields(): Fields {
     return (this.#fields ??= new TakenFields(this.request.headers));

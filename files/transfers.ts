@@ -9,7 +9,7 @@ import type { Outcome, Transfer } from "./transfer.ts";
 
 /**
  * Told of transfers. An answer that was handed over whole has no `began`. It must not keep
- * such a transfer, and must not throw.
+ * many of those, and must not throw.
  */
 export interface TransferObserver {
   /** A streamed answer begins: its plan, owed bytes and file are known. */

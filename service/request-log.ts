@@ -1,8 +1,9 @@
 /**
- * The request log: a line on stdout for each request when it has ended. Lines are written
- * every 100 ms or 64 KiB. The program never waits for the reader: while stdout is a pipe
- * that nobody reads, up to 1 MiB of lines waits, then lines are lost and counted, and a line on
- * stderr says how many when stdout takes some again. A full disk and a closed pipe lose lines, too.
+ * The request log: a line on stdout for each request when it has ended. Lines are made some
+ * at a time, and written every 100 ms or 64 KiB. The program never waits for the reader: while
+ * stdout is a pipe that nobody reads, up to 1 MiB of lines waits, then lines are lost and
+ * counted, and a line on stderr says how many when stdout takes some again. A full disk and a
+ * closed pipe lose lines, too.
  */
 
 import type { Transfer } from "../files/transfer.ts";
@@ -21,6 +22,15 @@ const MOST_WAITING = 1024 * 1024;
 
 /** Bytes that a pipe takes whole (PIPE_BUF): lines of processes that share it don't mix. */
 const WHOLE = 4096;
+
+/**
+ * Lines that are made in a row: after the first, what makes them is in the processor's caches.
+ * More than these gain nothing, and keep more transfers alive.
+ */
+const IN_A_ROW = 32;
+
+/** Why lines are lost. */
+const UNREAD = "stdout was not read";
 
 /** Milliseconds between two lines about lost lines. */
 const TELL_EVERY = 10_000;
@@ -43,6 +53,8 @@ export interface RequestLogOptions {
 export class RequestLog implements TransferObserver {
   readonly #options: RequestLogOptions;
   readonly #format: Formatter;
+  /** Transfers that are to get lines. */
+  #ended: Transfer[] = [];
   /** Lines since the last write, and those before that the stream is still to be given. */
   #text = "";
   #ready = "";
@@ -63,34 +75,56 @@ export class RequestLog implements TransferObserver {
 
   /** Lines that were lost so far. */
   get lost(): number {
+    this.#makeLines();
     return this.#lost;
   }
 
   ended(transfer: Transfer): void {
-    if (this.#text.length + this.#ready.length >= MOST_WAITING || this.#closed) {
-      return this.#lose(1, "stdout was not read");
+    if (this.#isFull) return this.#lose(1, UNREAD);
+    transfer.remember();
+    this.#ended.push(transfer);
+    if (this.#ended.length === IN_A_ROW) {
+      this.#makeLines();
+      if (this.#text.length >= WRITE_AT) this.#write();
     }
-    this.#text += this.#format(transfer);
-    if (this.#text.length >= WRITE_AT) this.#write();
     this.#timer ??= setTimeout(() => this.#onTime(), WRITE_EVERY).unref();
+  }
+
+  get #isFull(): boolean {
+    return this.#closed || this.#text.length + this.#ready.length >= MOST_WAITING;
+  }
+
+  #makeLines(): void {
+    for (const transfer of this.#ended) {
+      if (this.#isFull) this.#lose(1, UNREAD);
+      else this.#text += this.#format(transfer);
+    }
+    this.#ended = [];
   }
 
   /** Resolves when all lines so far are written, or after a while: the process is about to end. */
   async written(): Promise<void> {
     const limit = performance.now() + LAST_WRITES;
-    while (this.#given + this.#ready.length + this.#text.length > 0 && performance.now() < limit) {
+    while (this.#isWaiting && performance.now() < limit) {
+      this.#makeLines();
       this.#write();
       await Bun.sleep(LOOK_EVERY);
     }
   }
 
+  get #isWaiting(): boolean {
+    return this.#ended.length + this.#given + this.#ready.length + this.#text.length > 0;
+  }
+
   /** Gives the stream all that waits, without waiting for it: the process is about to end. */
   flush(): void {
+    this.#makeLines();
     while (this.#ready !== "" || this.#text !== "") this.#give();
   }
 
   #onTime(): void {
     this.#timer = undefined;
+    this.#makeLines();
     this.#write();
   }
 
@@ -119,6 +153,7 @@ export class RequestLog implements TransferObserver {
     this.#lose(text.split("\n").length - 1, `stdout: ${code}`);
     if (code !== "EPIPE" || this.#closed) return;
     this.#closed = true;
+    this.#makeLines();
     this.#lose((this.#ready + this.#text).split("\n").length - 1, "stdout: EPIPE");
     this.#ready = "";
     this.#text = "";

@@ -118,6 +118,20 @@ test("One line for each kind of answer", async () => {
   expect(running.stderr()).not.toContain("geheim");
 });
 
+test("Lines of answers for which nobody else read the URL, the fields or the address", async () => {
+  await using running = await startBinary(["--host", "127.0.0.1", DIRECTORY]);
+  const lines = new Lines(running);
+  for (let n = 0; n < 40; n++) {
+    await ask(running.port, "GET", `/data/${n}?key=k`, { Host: "a, b", "User-Agent": `a${n}` });
+  }
+  for (let n = 0; n < 40; n++) {
+    const { client, target, status, agent } = await lines.parsed();
+    expect([client, target, status, agent]).toEqual([
+      ...["127.0.0.1", `/data/${n}?key=***`, "400", `a${n}`],
+    ]);
+  }
+});
+
 /** A client that takes nothing beyond what its kernel holds. */
 async function pausedDownload({ port }: Running, target: string): Promise<Wire> {
   const wire = await Wire.connect(port);
