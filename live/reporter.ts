@@ -63,8 +63,7 @@ const LONGEST_RANGE = 64;
 export class Reporter {
   readonly #running: Iterable<StreamedTransfer> & { readonly size: number };
   readonly #ids = new WeakMap<StreamedTransfer, string>();
-  /** Described when somebody looks. */
-  readonly #ended: { readonly transfer: StreamedTransfer; readonly at: number }[] = [];
+  readonly #ended: (Download & { readonly at: number })[] = [];
   readonly #sampler: Sampler;
   #lastId = 0;
   /** Bytes of those that ended. */
@@ -85,7 +84,8 @@ export class Reporter {
 
   ended(transfer: StreamedTransfer): void {
     this.#sent += transfer.acknowledged ?? 0;
-    this.#ended.unshift({ transfer, at: Date.now() });
+    const at = Date.now();
+    this.#ended.unshift({ ...this.#describe(transfer, at), at });
     if (this.#ended.length > MOST_ENDED) this.#ended.pop();
   }
 
@@ -102,7 +102,7 @@ export class Reporter {
     return {
       running: this.#running.size,
       transfers,
-      ended: this.#ended.map(({ transfer, at }) => ({ ...this.#describe(transfer, at), at })),
+      ended: this.#ended,
       sent: this.#total(),
       throughput: all.slice(first === -1 ? KEPT_SECONDS : first),
       second,
