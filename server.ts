@@ -36,7 +36,7 @@ import { lineToSupervisor, obeySupervisor, workerOptions } from "./service/worke
 import { deskAnswers, type DeskTopics, RemoteDesk } from "./swarm/desk.ts";
 import { infoHashOf } from "./swarm/named-job.ts";
 
-/** Runs the program until a signal ends it. */
+/** Runs the program until a signal ends it. The hasher and the commands are loaded by the processes that run them. */
 async function main(args: readonly string[]): Promise<void> {
   if (isHasher()) {
     const { runHasher } = await import("./digests/hasher-main.ts");

@@ -8,8 +8,8 @@
 import type { Outcome, Transfer } from "./transfer.ts";
 
 /**
- * Told of transfers. An answer that was handed over whole has no `began`. It must not keep
- * many of those, and must not throw.
+ * Told of transfers. An answer that was handed over whole has no `began`. It may keep
+ * some of those for a moment, with all that they hold, and must not throw.
  */
 export interface TransferObserver {
   /** A streamed answer begins: its plan, owed bytes and file are known. */

@@ -157,7 +157,7 @@ export function dismissConnection(connection: Connection, bytes: Uint8Array): vo
 const info = new Uint32Array(new ArrayBuffer(256));
 const SND_MSS = 16 / 4;
 const UNACKED = 24 / 4;
-/** Milliseconds since then. */
+/** Milliseconds since data was last sent, and last received. */
 const LAST_DATA_SENT = 44 / 4;
 const LAST_DATA_RECEIVED = 52 / 4;
 const LAST_ACK_RECEIVED = 56 / 4;

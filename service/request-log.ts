@@ -152,8 +152,8 @@ export class RequestLog implements TransferObserver {
     const code = errorCode(error) ?? error.message;
     this.#lose(text.split("\n").length - 1, `stdout: ${code}`);
     if (code !== "EPIPE" || this.#closed) return;
-    this.#closed = true;
     this.#makeLines();
+    this.#closed = true;
     this.#lose((this.#ready + this.#text).split("\n").length - 1, "stdout: EPIPE");
     this.#ready = "";
     this.#text = "";
