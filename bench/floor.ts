@@ -21,7 +21,7 @@ const STEPS: Readonly<Record<Rung, string>> = {
   fields: "+ status 206 and six fields",
   request: "+ reading method, URL and six fields of the request",
   stat: "+ `statSync` of the path",
-  read: "+ `readSync` into a reused buffer",
+  read: "+ `readSync` of the window asked for, into a reused buffer",
   fstat: "+ `fstatSync` afterwards",
 };
 

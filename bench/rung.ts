@@ -1,7 +1,7 @@
 /**
  * The program of one rung of the ladder in floor.ts: `bun bench/rung.ts RUNG BYTES FILE PORT`.
- * It answers every request with the first BYTES of FILE, doing as much for it as its
- * rung says and no more.
+ * It answers every request with BYTES of FILE, doing as much for it as its rung says and no
+ * more: those that were asked for from the rung "read" on, and below it the first of the file.
  */
 
 import { fstatSync, openSync, readSync, statSync } from "node:fs";
@@ -43,7 +43,8 @@ function serve(height: number, bytes: number, path: string, port: number): void 
         for (const name of REQUEST_FIELDS) headers.get(name);
       }
       if (stat) statSync(path, { bigint: true, throwIfNoEntry: false });
-      if (read) readSync(descriptor, buffer, 0, bytes, 0);
+      const first = read ? firstOf(headers.get("range")) : 0;
+      if (read) readSync(descriptor, buffer, 0, bytes, first);
       if (fstat) fstatSync(descriptor, { bigint: true });
       return new Response(buffer, {
         status: 206,
@@ -53,11 +54,16 @@ function serve(height: number, bytes: number, path: string, port: number): void 
           "last-modified": "Sun, 09 Sep 2001 01:46:40 GMT",
           "content-type": "application/octet-stream",
           "content-disposition": "inline",
-          "content-range": `bytes 0-${bytes - 1}/${size}`,
+          "content-range": `bytes ${first}-${first + bytes - 1}/${size}`,
         },
       });
     },
   });
+}
+
+/** `bytes=5-9` gives 5. */
+function firstOf(range: string | null): number {
+  return range === null ? 0 : Number(range.slice("bytes=".length, range.indexOf("-")));
 }
 
 if (import.meta.main) {
