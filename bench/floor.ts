@@ -66,7 +66,7 @@ export async function measureFloor(
   const rows = names.map((name, n) => row(name, ...columns.map((column) => column[n] ?? "")));
   const text = `## Where the time goes
 
-CPU µs per request. Each line of the ladder is a program that does what the line above does, and one thing more; they and the servers take turns on one processor, and each figure is from ${starts} starts, since two starts of one program differ. The first line is the runtime's floor: HTTP, the call of a handler, and copying the bytes twice, once into the response and once into the kernel, where sendfile copies once. rangesrv looks with statx(2) called directly, and so may stand below the line before it.
+CPU µs per request. Each line of the ladder is a program that does what the line above does, and one thing more; they and the servers take turns on one processor, and each figure is from ${starts} starts, since two starts of one program differ. The first line is the runtime's floor: HTTP, the call of a handler, and copying the bytes twice, once into the response and once into the kernel, where nginx's sendfile copies none. rangesrv looks with statx(2) called directly, and so may stand below the line before it.
 
 ${table(["", ...WINDOWS.map(sizeOf)], rows)}`;
   console.log(text);
